@@ -1,0 +1,39 @@
+#pragma once
+
+#include "actors/messages.hpp"
+#include "handlers/sandbox/sandbox_factory.hpp"
+
+namespace troupe {
+
+/// A sandbox process on its way between launcher and sandbox actor: owned by whoever holds it last.
+using process_ptr = std::shared_ptr<handlers::sandbox_process>;
+
+} // namespace troupe
+
+// These hold descriptors and never leave the node.
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::process_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::handlers::sandbox_spec)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::handlers::sandbox_death)
+
+namespace troupe {
+
+/// Makes and buries sandbox processes. Forks, mounts and waits block, so this is a detached actor; local to its node.
+using launcher_actor = caf::typed_actor<
+  // A new process, which reports on its channel once its handler is loaded; fails with sandbox_failed.
+  caf::replies_to<atom::launch, handlers::sandbox_spec>::with<process_ptr>,
+  // Kills what is left of it, frees what it held, and tells how it ended.
+  caf::replies_to<atom::bury, process_ptr>::with<handlers::sandbox_death>,
+  // To itself, while nothing else waits: prepares parts for the next launches.
+  caf::reacts_to<atom::prepare>>;
+
+struct launcher_state {
+  std::shared_ptr<handlers::sandbox_factory> factory;
+  bool preparing = false; ///< a prepare message is under way
+  static inline const char* name = "launcher";
+};
+
+/// Spawn detached.
+launcher_actor::behavior_type launcher(launcher_actor::stateful_pointer<launcher_state> self,
+                                       std::shared_ptr<handlers::sandbox_factory> factory);
+
+} // namespace troupe

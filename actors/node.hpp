@@ -1,0 +1,53 @@
+#pragma once
+
+#include "actors/messages.hpp"
+#include "config/settings.hpp"
+#include "handlers/sandbox/sandbox_factory.hpp"
+#include "storage/database.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <filesystem>
+#include <memory>
+
+namespace troupe {
+
+/// CAF's settings, all set in code: our scheduler, our message types, nothing read from files or arguments.
+class node_config : public caf::actor_system_config {
+public:
+  explicit node_config(boost::asio::io_context& io);
+};
+
+/// One node's actors: spawned here and nowhere else, stopped in order. Resources that block live behind detached
+/// actors; everything of the warm path runs on the thread that runs `io`.
+class node {
+public:
+  /// Opens the database below `data_dir`, starts the zygote and spawns the actors. `factory` makes the sandboxes.
+  /// Fails with already_running, storage_damaged, not_supported or io_error. Called before `io` runs.
+  static caf::expected<std::unique_ptr<node>> start(const config::settings& settings, boost::asio::io_context& io,
+                                                    const std::filesystem::path& program_dir);
+
+  ~node();
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  caf::actor_system& system() noexcept { return system_; }
+  const node_actors& actors() const noexcept { return actors_; }
+
+  /// Ends the actors, after the worker's drain and with nobody else holding handles; runs `io` while they end. Called
+  /// on the io thread once `io` has stopped.
+  void stop();
+
+private:
+  node(boost::asio::io_context& io);
+  void spawn_all(const config::settings& settings, std::shared_ptr<storage::database> db,
+                 std::shared_ptr<handlers::sandbox_factory> factory, std::vector<function_version> functions);
+
+  boost::asio::io_context& io_;
+  node_config config_;
+  caf::actor_system system_;
+  node_actors actors_;
+  std::vector<caf::actor> detached_; ///< in the order in which they end
+};
+
+} // namespace troupe

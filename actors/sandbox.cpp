@@ -1,0 +1,231 @@
+#include "actors/sandbox.hpp"
+
+#include "actors/answering.hpp"
+#include "config/errc.hpp"
+
+#include <spdlog/spdlog.h>
+#include <time.h>
+
+#include <charconv>
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = sandbox_inner::stateful_pointer<sandbox_state>;
+using phase = sandbox_state::phase;
+using std::chrono::steady_clock;
+
+/// Why a sandbox is ended.
+enum class reason : uint8_t {
+  stopped,     ///< the worker said so
+  closed,      ///< the process ended, or closed its channel
+  timed_out,   ///< the run or the init took too long
+  load_failed, ///< loading the handler raised
+};
+
+/// The CPU time of a process, read from outside, so that a handler cannot lie about it. The clock's id is made as
+/// clock_getcpuclockid(3) makes it, without its system call.
+std::chrono::nanoseconds cpu_time(int pid) {
+  const auto clock = static_cast<clockid_t>((~static_cast<unsigned>(pid) << 3) | 2);
+  timespec t{};
+  if (clock_gettime(clock, &t) != 0)
+    return {};
+  return std::chrono::seconds{t.tv_sec} + std::chrono::nanoseconds{t.tv_nsec};
+}
+
+uint64_t memory_peak(const handlers::sandbox_process& process) {
+  char text[24];
+  const ssize_t n = process.memory_peak ? pread(process.memory_peak.get(), text, sizeof text, 0) : 0;
+  uint64_t bytes = 0;
+  if (n > 0)
+    std::from_chars(text, text + n, bytes);
+  return bytes;
+}
+
+void run(self_pointer self, invocation& call) {
+  auto& st = self->state;
+  st.now = phase::busy;
+  st.what = measures{.init = std::exchange(st.init, 0ns)};
+  st.what.queued = since_received(call) - st.what.init;
+  const auto timeout = std::chrono::seconds{call.function->config.timeout_s};
+  const auto deadline = std::chrono::system_clock::now() + timeout;
+  st.began = steady_clock::now();
+  st.link->set_deadline(st.began + timeout);
+  auto payload = std::move(call.payload);
+  st.call = std::move(call);
+  st.link->send({st.call.id.to_string(), std::chrono::floor<std::chrono::milliseconds>(deadline).time_since_epoch().count(),
+                 st.call.client_context},
+                std::move(payload));
+}
+
+/// Measures the run that has just ended.
+void measure(sandbox_state& st, invocation_status status) {
+  st.what.status = status;
+  st.what.run = steady_clock::now() - st.began;
+  const auto cpu = cpu_time(st.process->pid);
+  st.what.cpu = cpu - std::exchange(st.cpu, cpu);
+  st.what.memory_peak_bytes = memory_peak(*st.process);
+}
+
+/// The outcome of the run that was measured, and its record.
+std::pair<outcome, usage_record> conclude(sandbox_state& st, std::string payload) {
+  st.what.bytes_out = payload.size();
+  auto record = st.settings.books.record(st.call, st.what);
+  outcome result{st.call.id, st.what.status, std::move(payload), {}, record.version, record.run_ns};
+  auto written = st.link->take_log();
+  if (st.call.wants_log)
+    result.log_tail = framed_log(record, std::move(written));
+  return {std::move(result), std::move(record)};
+}
+
+void finish(self_pointer self, sandbox_reply& reply) {
+  auto& st = self->state;
+  const bool raised = reply.header.flag == wire::reply_flag::raised;
+  measure(st, raised ? invocation_status::error : invocation_status::ok);
+  auto [result, record] = conclude(st, std::move(reply.payload));
+  st.now = phase::idle;
+  // First the worker, which may have the next event for this handler, then whoever waits.
+  if (st.settings.record_first) {
+    usage_record recorded;
+    recorded.run_ns = record.run_ns;
+    self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(recorded));
+    answer_after_record(self, st.settings.ledger, st.promise, std::move(result), record);
+  } else {
+    self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record));
+    st.promise.deliver(std::move(result));
+  }
+}
+
+/// The event was no JSON: nothing was run, so nothing is recorded.
+void refuse(self_pointer self, std::string why) {
+  auto& st = self->state;
+  st.now = phase::idle;
+  self->send(st.settings.worker, atom::idle::value, st.settings.slot, usage_record{});
+  st.promise.deliver(make_error(errc::invalid_payload, std::move(why)));
+}
+
+invocation_status status_of(reason why, const handlers::sandbox_death& death) {
+  if (why == reason::timed_out)
+    return invocation_status::timeout;
+  if (why == reason::load_failed)
+    return invocation_status::error;
+  return death.why == handlers::sandbox_death::cause::out_of_memory ? invocation_status::out_of_memory
+                                                                    : invocation_status::crash;
+}
+
+/// The invocation that the process died with.
+void answer_for_death(self_pointer self, reason why, const handlers::sandbox_death& death, sandbox_end& last) {
+  auto& st = self->state;
+  if (why == reason::stopped) {
+    st.promise.deliver(make_error(errc::shutting_down, "the node stopped before the function had ended"));
+    return;
+  }
+  st.what.status = status_of(why, death);
+  st.what.memory_peak_bytes = std::max(st.what.memory_peak_bytes, death.memory_peak_bytes);
+  auto [result, record] = conclude(st, failure_document(st.call, st.what.status, death));
+  if (st.settings.record_first) {
+    answer_after_record(self, st.settings.ledger, st.promise, std::move(result), record);
+  } else {
+    last.record = std::move(record);
+    st.promise.deliver(std::move(result));
+  }
+}
+
+/// The process is buried: the last answers, and the end of the actor.
+void depart(self_pointer self, reason why, phase was, std::string document, const handlers::sandbox_death& death) {
+  auto& st = self->state;
+  sandbox_end last{st.settings.slot, st.settings.function->revision, {}, {}};
+  if (was == phase::busy) {
+    answer_for_death(self, why, death, last);
+  } else if (was == phase::starting && why != reason::stopped) {
+    const auto init = steady_clock::now() - st.settings.launched;
+    // The time is billed: the function's own code was given all of it.
+    measures what{.status = status_of(why, death), .init = init, .run = init};
+    what.memory_peak_bytes = death.memory_peak_bytes;
+    last.failed = failed_start{what, std::move(document), st.link->take_log(), death};
+  }
+  st.link->close();
+  self->send(st.settings.worker, atom::gone::value, std::move(last));
+  self->quit();
+}
+
+void end(self_pointer self, reason why, std::string document = {}) {
+  auto& st = self->state;
+  if (st.now == phase::stopping)
+    return;
+  const auto was = std::exchange(st.now, phase::stopping);
+  st.link->clear_deadline();
+  if (was == phase::busy)
+    measure(st, invocation_status::crash);
+  self->request(st.settings.launcher, 4 * limits::kill_time_max, atom::bury::value, st.process)
+    .then([=](const handlers::sandbox_death& death) { depart(self, why, was, document, death); },
+          [=](const caf::error& error) {
+            spdlog::error("a sandbox of {} could not be ended: {}", self->state.settings.function->config.name,
+                          what_of(error));
+            depart(self, why, was, document, {});
+          });
+}
+
+/// The handler is loaded.
+void start_serving(self_pointer self) {
+  auto& st = self->state;
+  st.now = phase::idle;
+  st.init = steady_clock::now() - st.settings.launched;
+  st.cpu = cpu_time(st.process->pid);
+  self->send(st.settings.worker, atom::ready::value, st.settings.slot);
+}
+
+void take_reply(self_pointer self, sandbox_reply& reply) {
+  auto& st = self->state;
+  const auto kind = reply.header.kind;
+  if (st.now == phase::stopping)
+    return;
+  st.link->clear_deadline();
+  if (st.now == phase::starting && kind == wire::frame_kind::ready)
+    start_serving(self);
+  else if (st.now == phase::starting && kind == wire::frame_kind::failed)
+    end(self, reason::load_failed, std::move(reply.payload));
+  else if (st.now == phase::busy && kind == wire::frame_kind::result)
+    reply.header.flag == wire::reply_flag::invalid_event ? refuse(self, std::move(reply.payload)) : finish(self, reply);
+  else
+    end(self, reason::closed); // What a sound handler process never says.
+}
+
+sandbox_link::events events_for(self_pointer self) {
+  // The link outlives no actor: `close` drops these handles.
+  const auto to = caf::actor_cast<caf::actor>(self);
+  return {
+    .on_reply = [to](sandbox_reply reply) { caf::anon_send(to, atom::frame::value, std::move(reply)); },
+    .on_closed = [to] { caf::anon_send(to, atom::closed::value); },
+    .on_deadline = [to] { caf::anon_send(to, atom::deadline::value); },
+  };
+}
+
+} // namespace
+
+sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings settings, process_ptr process) {
+  auto& st = self->state;
+  st.settings = std::move(settings);
+  st.process = std::move(process);
+  st.link = sandbox_link::make(*st.settings.io, *st.process, events_for(self));
+  st.link->set_deadline(steady_clock::now() + limits::init_time_max);
+  return {
+    [self](atom::invoke, invocation& call) -> caf::result<outcome> {
+      auto& state = self->state;
+      // The process has ended since the worker looked: back into the queue, nothing is lost.
+      if (state.now != phase::idle)
+        return self->delegate(caf::actor_cast<worker_actor>(state.settings.worker), atom::invoke::value, std::move(call));
+      state.promise = self->make_response_promise<outcome>();
+      run(self, call);
+      return state.promise;
+    },
+    [self](atom::stop) { end(self, reason::stopped); },
+    [self](atom::frame, sandbox_reply& reply) { take_reply(self, reply); },
+    [self](atom::closed) { end(self, reason::closed); },
+    [self](atom::deadline) { end(self, reason::timed_out); },
+  };
+}
+
+} // namespace troupe

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "actors/accounting.hpp"
+#include "actors/launcher.hpp"
+#include "actors/messages.hpp"
+#include "actors/sandbox_link.hpp"
+#include "actors/sandbox_pool.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+namespace troupe {
+
+/// A sandbox that never became ready: what that is to an invocation which waited for it.
+struct failed_start {
+  measures what;
+  std::string document; ///< the handler's own words; empty when it could not say anything
+  std::string log;      ///< what it wrote
+  handlers::sandbox_death death;
+};
+
+/// How a sandbox ended, for its worker.
+struct sandbox_end {
+  sandbox_slot slot = 0;
+  uuid revision;
+  std::optional<usage_record> record; ///< of the invocation it died with
+  std::optional<failed_start> failed;
+};
+
+} // namespace troupe
+
+// These pass between actors of one node only.
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::sandbox_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::sandbox_end)
+
+namespace troupe {
+
+/// What a worker hears from its sandboxes, besides what everybody may ask of it.
+using worker_inner = worker_actor::extend<
+  caf::reacts_to<atom::ready, sandbox_slot>,
+  // The run has ended; this is its record, with a nil id when the ledger has it already or nothing was run.
+  caf::reacts_to<atom::idle, sandbox_slot, usage_record>,
+  // The process is gone; the actor's last message.
+  caf::reacts_to<atom::gone, sandbox_end>,
+  // To itself: time has passed.
+  caf::reacts_to<atom::tick>>;
+
+/// What a sandbox hears from its own link.
+using sandbox_inner = sandbox_actor::extend<
+  caf::reacts_to<atom::frame, sandbox_reply>,
+  caf::reacts_to<atom::closed>,
+  caf::reacts_to<atom::deadline>>;
+
+struct sandbox_settings {
+  boost::asio::io_context* io = nullptr; ///< of the io thread
+  worker_inner worker;
+  launcher_actor launcher;
+  ledger_actor ledger;
+  accountant books;
+  bool record_first = false; ///< an answer leaves only after its record is stored
+  sandbox_slot slot = 0;
+  function_ptr function;
+  std::chrono::steady_clock::time_point launched; ///< when the worker ordered it
+};
+
+struct sandbox_state {
+  enum class phase : uint8_t { starting, idle, busy, stopping };
+
+  sandbox_settings settings;
+  process_ptr process;
+  std::shared_ptr<sandbox_link> link;
+  phase now = phase::starting;
+  std::chrono::nanoseconds init{}; ///< of the sandbox, until its first run has taken it
+  std::chrono::nanoseconds cpu{};  ///< of the process, when it was last looked at
+
+  // Of the run that goes on:
+  invocation call;
+  caf::typed_response_promise<outcome> promise;
+  std::chrono::steady_clock::time_point began;
+  measures what;
+
+  static inline const char* name = "sandbox";
+};
+
+/// Runs cooperatively on the io thread; `process` is starting.
+sandbox_inner::behavior_type sandbox(sandbox_inner::stateful_pointer<sandbox_state> self, sandbox_settings settings,
+                                     process_ptr process);
+
+} // namespace troupe

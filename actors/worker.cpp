@@ -1,0 +1,306 @@
+#include "actors/worker.hpp"
+
+#include "actors/answering.hpp"
+#include "config/errc.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = worker_inner::stateful_pointer<worker_state>;
+using std::chrono::steady_clock;
+
+constexpr auto hold_interval = 2ms;  ///< between looks at a queue that waits for time to pass
+constexpr auto sweep_interval = 1s;  ///< between looks at idle sandboxes
+constexpr auto launch_time_max = 60s;
+
+void settle(self_pointer self);
+
+// -- records ---------------------------------------------------------------------------------------------------------
+
+void flush(self_pointer self) {
+  auto& st = self->state;
+  if (st.records.empty())
+    return;
+  self->send(st.settings.ledger, atom::append::value, std::exchange(st.records, {}));
+  st.records.reserve(limits::ledger_batch_max);
+}
+
+void keep(self_pointer self, usage_record&& record) {
+  auto& st = self->state;
+  if (record.id.is_nil())
+    return;
+  if (st.records.empty())
+    st.flush_due = steady_clock::now() + st.settings.flush_interval / 2;
+  st.records.push_back(std::move(record));
+  if (st.records.size() >= limits::ledger_batch_max || st.settings.flush_interval == 0ms)
+    flush(self);
+}
+
+// -- starting --------------------------------------------------------------------------------------------------------
+
+void start_failed(self_pointer self, sandbox_slot slot, const uuid& revision, const caf::error& why) {
+  auto& st = self->state;
+  spdlog::error("no sandbox for {}: {}", st.revisions[revision].function->config.name, what_of(why));
+  st.pool.gone(slot);
+  if (const auto ticket = st.pool.take_waiting(revision)) {
+    auto waiting = st.waiting.extract(*ticket);
+    waiting.mapped().promise.deliver(make_error(errc::sandbox_failed, "the sandbox could not be started"));
+  }
+  settle(self);
+}
+
+void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
+  auto& st = self->state;
+  const auto& known = st.revisions[revision];
+  const auto& function = *known.function;
+  handlers::sandbox_spec spec{function.config.runtime, function.config.handler,   known.bundle_dir,
+                              function.config.name,    function.version,          function.config.memory_mb,
+                              function.config.environment};
+  const auto ordered = steady_clock::now();
+  self->request(st.settings.launcher, launch_time_max, atom::launch::value, std::move(spec))
+    .then(
+      [=](const process_ptr& process) {
+        auto& state = self->state;
+        sandbox_settings settings{state.settings.io,     caf::actor_cast<worker_inner>(self), state.settings.launcher,
+                                  state.settings.ledger, state.settings.books,
+                                  state.settings.flush_interval == 0ms,
+                                  slot,                  state.revisions[revision].function,  ordered};
+        if (state.sandboxes.size() <= slot)
+          state.sandboxes.resize(slot + 1);
+        state.sandboxes[slot] = self->spawn(sandbox, std::move(settings), process);
+      },
+      [=](const caf::error& why) { start_failed(self, slot, revision, why); });
+}
+
+void carry_out(self_pointer self, const sandbox_pool::start& what) {
+  auto& known = self->state.revisions[what.revision];
+  if (!known.bundle_dir.empty()) {
+    launch(self, what.slot, what.revision);
+    return;
+  }
+  self->request(self->state.settings.store, launch_time_max, atom::unpack::value, known.function->bundle)
+    .then(
+      [=](std::string& dir) {
+        self->state.revisions[what.revision].bundle_dir = std::move(dir);
+        launch(self, what.slot, what.revision);
+      },
+      [=](const caf::error& why) { start_failed(self, what.slot, what.revision, why); });
+}
+
+// -- the pool's other actions ----------------------------------------------------------------------------------------
+
+void carry_out(self_pointer self, const sandbox_pool::give& what) {
+  auto& st = self->state;
+  auto waiting = st.waiting.extract(what.call);
+  waiting.mapped().promise.delegate(caf::actor_cast<sandbox_actor>(st.sandboxes[what.slot]), atom::invoke::value,
+                                    std::move(waiting.mapped().call));
+}
+
+void carry_out(self_pointer self, const sandbox_pool::stop& what) {
+  self->send(self->state.sandboxes[what.slot], atom::stop::value);
+}
+
+// -- time ------------------------------------------------------------------------------------------------------------
+
+void refuse(self_pointer self, const invocation& call, caf::typed_response_promise<outcome>& promise,
+            const char* why) {
+  keep(self, self->state.settings.books.throttled(call));
+  promise.deliver(make_error(errc::too_many_requests, why));
+}
+
+/// Asks for a tick when the passing of time will bring something to do, and none is under way that comes in time.
+void tick_soon(self_pointer self) {
+  auto& st = self->state;
+  auto delay = steady_clock::duration::max();
+  if (!st.pool.empty() || st.draining)
+    delay = sweep_interval;
+  const auto now = steady_clock::now();
+  if (!st.records.empty())
+    delay = std::min(delay, std::max(st.flush_due - now, steady_clock::duration{1ms}));
+  if (st.pool.holding())
+    delay = hold_interval;
+  if (delay == steady_clock::duration::max() || st.next_tick <= now + delay)
+    return;
+  st.next_tick = now + delay;
+  self->delayed_send(self, delay, atom::tick::value);
+}
+
+void tick(self_pointer self) {
+  auto& st = self->state;
+  st.next_tick = steady_clock::time_point::max();
+  const auto now = steady_clock::now();
+  if (!st.records.empty() && now >= st.flush_due)
+    flush(self);
+  for (const auto ticket : st.pool.expire(now)) {
+    auto waiting = st.waiting.extract(ticket);
+    refuse(self, waiting.mapped().call, waiting.mapped().promise, "no sandbox became free in time");
+  }
+  if (now >= st.next_sweep) {
+    st.next_sweep = now + sweep_interval;
+    st.pool.stop_idle_since(now - st.settings.idle_timeout);
+  }
+  if (st.draining && now >= st.drain_until && !st.pool.empty()) {
+    for (const auto& box : st.sandboxes)
+      if (box)
+        self->send(box, atom::stop::value);
+  }
+  settle(self);
+}
+
+// -- the end ---------------------------------------------------------------------------------------------------------
+
+/// Forgets the revisions without sandboxes; their bundles may go when they are no longer deployed.
+void forget_unused(self_pointer self) {
+  auto& st = self->state;
+  std::erase_if(st.revisions, [&](const auto& known) { return !st.pool.knows(known.first); });
+  std::erase_if(st.retired, [&](const auto& gone) {
+    if (st.pool.knows(gone.first))
+      return false;
+    self->send(st.settings.store, atom::release::value, gone.second);
+    return true;
+  });
+}
+
+void finish_drain(self_pointer self) {
+  auto& st = self->state;
+  if (!st.draining || !st.pool.empty())
+    return;
+  flush(self);
+  for (auto& promise : std::exchange(st.drained, {}))
+    promise.deliver(caf::unit);
+}
+
+/// Carries out all that the pool wants done; the end of every handler that told the pool something.
+void settle(self_pointer self) {
+  auto& st = self->state;
+  const auto now = steady_clock::now();
+  while (auto action = st.pool.next(now))
+    std::visit([self](const auto& what) { carry_out(self, what); }, *action);
+  tick_soon(self);
+  finish_drain(self);
+}
+
+/// A handler that did not load answers one of those who waited for it.
+void answer_failed_start(self_pointer self, const uuid& revision, failed_start& failed) {
+  auto& st = self->state;
+  const auto ticket = st.pool.take_waiting(revision);
+  if (!ticket)
+    return;
+  auto waiting = st.waiting.extract(*ticket);
+  auto& [call, promise] = waiting.mapped();
+  if (failed.document.empty())
+    failed.document = failed.what.status == invocation_status::timeout
+                        ? init_timeout_document(call)
+                        : failure_document(call, failed.what.status, failed.death);
+  failed.what.queued = since_received(call) - failed.what.init;
+  failed.what.bytes_out = failed.document.size();
+  auto record = st.settings.books.record(call, failed.what);
+  outcome result{call.id, failed.what.status, std::move(failed.document), {}, record.version, record.run_ns};
+  if (call.wants_log)
+    result.log_tail = framed_log(record, std::move(failed.log));
+  if (st.settings.flush_interval == 0ms) {
+    answer_after_record(self, st.settings.ledger, promise, std::move(result), record);
+  } else {
+    keep(self, std::move(record));
+    promise.deliver(std::move(result));
+  }
+}
+
+// -- messages --------------------------------------------------------------------------------------------------------
+
+caf::result<outcome> take(self_pointer self, invocation& call) {
+  auto& st = self->state;
+  auto promise = self->make_response_promise<outcome>();
+  if (st.draining) {
+    promise.deliver(make_error(errc::shutting_down));
+    return promise;
+  }
+  const auto ticket = ++st.last_ticket;
+  if (!st.pool.submit(*call.function, ticket, steady_clock::now())) {
+    refuse(self, call, promise, "the node's queue is full");
+    return promise;
+  }
+  auto& known = st.revisions[call.function->revision];
+  if (!known.function)
+    known.function = call.function;
+  st.waiting.emplace(ticket, worker_state::waiting_call{std::move(call), promise});
+  settle(self);
+  return promise;
+}
+
+void bid_farewell(self_pointer self, sandbox_end& last) {
+  auto& st = self->state;
+  if (last.record)
+    keep(self, std::move(*last.record));
+  st.sandboxes[last.slot] = sandbox_inner{};
+  st.pool.gone(last.slot);
+  if (last.failed)
+    answer_failed_start(self, last.revision, *last.failed);
+  settle(self);
+  forget_unused(self);
+}
+
+worker_status status(const worker_state& st) {
+  using state = sandbox_pool::state;
+  worker_status now;
+  now.starting = st.pool.count(state::starting);
+  now.idle = st.pool.count(state::idle);
+  now.busy = st.pool.count(state::busy);
+  now.stopping = st.pool.count(state::stopping);
+  now.waiting = st.pool.waiting();
+  now.memory_used_bytes = st.pool.memory_used_bytes();
+  now.memory_budget_bytes = st.settings.pool.memory_bytes;
+  now.ready = !st.draining;
+  return now;
+}
+
+caf::result<caf::unit_t> drain(self_pointer self) {
+  auto& st = self->state;
+  auto promise = self->make_response_promise<caf::unit_t>();
+  st.drained.push_back(promise);
+  // Who asks again does not want to wait any longer.
+  st.drain_until = steady_clock::now() + (st.draining ? 0ms : st.settings.drain_timeout);
+  st.draining = true;
+  st.pool.drain();
+  settle(self);
+  return promise;
+}
+
+} // namespace
+
+worker_inner::behavior_type worker(self_pointer self, worker_settings settings) {
+  self->state.pool = sandbox_pool{settings.pool};
+  self->state.settings = std::move(settings);
+  return {
+    [self](atom::invoke, invocation& call) { return take(self, call); },
+    [self](atom::retire, const uuid& revision, const digest& bundle) {
+      self->state.retired.emplace(revision, bundle);
+      self->state.pool.retire(revision);
+      settle(self);
+      forget_unused(self);
+    },
+    [self](atom::flush) -> caf::result<caf::unit_t> {
+      flush(self);
+      return caf::unit;
+    },
+    [self](atom::status) { return status(self->state); },
+    [self](atom::drain) { return drain(self); },
+    [self](atom::ready, sandbox_slot slot) {
+      self->state.pool.ready(slot, steady_clock::now());
+      settle(self);
+    },
+    [self](atom::idle, sandbox_slot slot, usage_record& record) {
+      self->state.pool.idle(slot, std::chrono::nanoseconds{record.run_ns}, steady_clock::now());
+      keep(self, std::move(record));
+      settle(self);
+    },
+    [self](atom::gone, sandbox_end& last) { bid_farewell(self, last); },
+    [self](atom::tick) { tick(self); },
+  };
+}
+
+} // namespace troupe

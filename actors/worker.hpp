@@ -1,0 +1,56 @@
+#pragma once
+
+#include "actors/sandbox.hpp"
+
+#include <deque>
+#include <unordered_map>
+
+namespace troupe {
+
+struct worker_settings {
+  boost::asio::io_context* io = nullptr; ///< of the io thread
+  handler_store_actor store;
+  launcher_actor launcher;
+  ledger_actor ledger;
+  accountant books;
+  pool_settings pool;
+  std::chrono::milliseconds idle_timeout{600'000};
+  std::chrono::milliseconds flush_interval{100}; ///< how long a record may wait here; 0: none waits
+  std::chrono::milliseconds drain_timeout{30'000};
+};
+
+struct worker_state {
+  /// An invocation in the pool's queue, with whoever waits for its outcome.
+  struct waiting_call {
+    invocation call;
+    caf::typed_response_promise<outcome> promise;
+  };
+
+  /// What the worker knows of a revision as long as it has sandboxes or waiting invocations.
+  struct revision {
+    function_ptr function;
+    std::string bundle_dir; ///< empty until the store has told
+  };
+
+  worker_settings settings;
+  sandbox_pool pool;
+  std::unordered_map<call_ticket, waiting_call> waiting;
+  std::unordered_map<uuid, revision> revisions;
+  std::unordered_map<uuid, digest> retired; ///< revisions whose bundle may go once their last sandbox has gone
+  std::vector<sandbox_inner> sandboxes;     ///< by slot; empty handles while starting or vacant
+  std::vector<usage_record> records;        ///< not yet with the ledger
+  call_ticket last_ticket = 0;
+  std::chrono::steady_clock::time_point next_tick = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point next_sweep{};
+  bool draining = false;
+  std::chrono::steady_clock::time_point drain_until;
+  std::chrono::steady_clock::time_point flush_due;
+  std::vector<caf::typed_response_promise<caf::unit_t>> drained; ///< who waits for the drain's end
+
+  static inline const char* name = "worker";
+};
+
+/// Runs cooperatively on the io thread. Decisions are sandbox_pool's; this actor carries them out.
+worker_inner::behavior_type worker(worker_inner::stateful_pointer<worker_state> self, worker_settings settings);
+
+} // namespace troupe

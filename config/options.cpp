@@ -1,0 +1,159 @@
+#include "config/options.hpp"
+
+#include "config/limits.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace troupe::config {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::array<std::string_view, 5> log_levels{"trace", "debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
+
+/// A DNS label: what is safe in file names, metrics and host names alike.
+bool is_node_name(std::string_view text) {
+  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return !text.empty() && text.size() <= limits::node_name_bytes_max && text.front() != '-' && text.back() != '-'
+      && std::all_of(text.begin(), text.end(), allowed);
+}
+
+bool is_path(std::string_view text) {
+  return !text.empty() && text.size() <= limits::path_bytes_max && text.find('\0') == std::string_view::npos;
+}
+
+bool is_loopback(std::string_view text) {
+  const std::string address{text};
+  if (in_addr v4{}; inet_pton(AF_INET, address.c_str(), &v4) == 1)
+    return ntohl(v4.s_addr) >> 24 == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+/// As in ISO 4217. Only its form is checked: the ledger attaches no meaning to it.
+bool is_currency(std::string_view text) {
+  return text.size() == 3 && std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+template <auto Member>
+constexpr auto node = in<&settings::node, Member>;
+template <auto Member>
+constexpr auto http = in<&settings::http, Member>;
+template <auto Member>
+constexpr auto worker = in<&settings::worker, Member>;
+template <auto Member>
+constexpr auto ledger = in<&settings::ledger, Member>;
+template <auto Member>
+constexpr auto billing = in<&settings::billing, Member>;
+template <auto Member>
+constexpr auto logging = in<&settings::log, Member>;
+
+const std::array declared{
+  option{"node.name", text_option{node<&node_settings::name>, "1 to 63 of a-z, 0-9 and inner hyphens", is_node_name},
+         "The node's name in records and logs."},
+  option{"node.data-dir", text_option{node<&node_settings::data_dir>, "a path of 1 to 1024 bytes", is_path},
+         "Directory of the database and of unpacked bundles; made when it is missing. One node at a time owns it."},
+
+  option{"http.address",
+         text_option{http<&http_settings::address>,
+                     "a loopback address such as 127.0.0.1 or ::1: this version does not check signatures",
+                     is_loopback},
+         "Address to listen on."},
+  option{"http.port", port_option{http<&http_settings::port>},
+         "Port to listen on; 0 lets the system choose a free one, which the log names."},
+  option{"http.connections-max", count_option{http<&http_settings::connections_max>, 1, limits::connections_max},
+         "Connections that may be open at one time."},
+  option{"http.header-timeout",
+         duration_option{http<&http_settings::header_timeout>, limits::client_timeout_min, limits::client_timeout_max},
+         "From a request's first byte to the end of its header; a slower client gets 408."},
+  option{"http.body-timeout",
+         duration_option{http<&http_settings::body_timeout>, limits::client_timeout_min, limits::client_timeout_max},
+         "How long a request's body may make no progress; a slower client gets 408."},
+  option{"http.idle-timeout",
+         duration_option{http<&http_settings::idle_timeout>, limits::client_timeout_min, limits::client_timeout_max},
+         "How long a connection is kept open between two requests."},
+
+  option{"worker.memory",
+         size_option{worker<&worker_settings::memory_bytes>, limits::worker_memory_bytes_min,
+                     limits::worker_memory_bytes_max, "four fifths of the machine's memory"},
+         "The most that the memory limits of all sandboxes may add up to."},
+  option{"worker.idle-timeout",
+         duration_option{worker<&worker_settings::idle_timeout>, limits::sandbox_idle_min, limits::sandbox_idle_max},
+         "How long a sandbox is kept without work before it is removed."},
+  option{"worker.queue-limit", count_option{worker<&worker_settings::queue_limit>, 1, limits::queue_max},
+         "Invocations that may wait for a sandbox; one more gets 429."},
+  option{"worker.sandboxes-max", count_option{worker<&worker_settings::sandboxes_max>, 1, limits::sandboxes_max},
+         "Sandboxes that may exist at one time."},
+  option{"worker.drain-timeout", duration_option{worker<&worker_settings::drain_timeout>, 0ms, limits::drain_time_max},
+         "How long a stop of the node waits for invocations that are running."},
+
+  option{"ledger.flush-interval",
+         duration_option{ledger<&ledger_settings::flush_interval>, 0ms, limits::flush_interval_max},
+         "How much of the latest records a kill -9 may lose; with 0 each is stored before its invocation is answered."},
+
+  option{"billing.granularity",
+         duration_option{billing<&billing_settings::granularity>, limits::granularity_min, limits::granularity_max},
+         "Run time is billed in steps of this length, rounded up."},
+  option{"billing.currency",
+         text_option{billing<&billing_settings::currency>, "three capital letters such as USD", is_currency},
+         "Currency of the prices, as ISO 4217 names it."},
+  option{"billing.price-per-gb-second",
+         money_option{billing<&billing_settings::price_per_gb_second_pico>, limits::price_pico_max},
+         "Price of one GiB of memory limit held for one second of billed time."},
+  option{"billing.price-per-request",
+         money_option{billing<&billing_settings::price_per_request_pico>, limits::price_pico_max},
+         "Price of one invocation, added to that of its time."},
+
+  option{"log.level", choice_option{logging<&log_settings::level>, log_levels},
+         "The least important messages that are logged."},
+  option{"log.format", choice_option{logging<&log_settings::format>, log_formats},
+         "Lines for people, or one JSON object a line."},
+};
+
+/// Levenshtein's distance: how many letters have to be put in, taken out or replaced.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row.back();
+}
+
+} // namespace
+
+std::span<const option> options() {
+  return declared;
+}
+
+const option* find_option(std::string_view name) {
+  const auto is_named = [name](const option& of) { return of.name == name; };
+  const auto found = std::find_if(declared.begin(), declared.end(), is_named);
+  return found == declared.end() ? nullptr : &*found;
+}
+
+const option* nearest_option(std::string_view name) {
+  constexpr size_t typos_max = 3;
+  if (name.size() > limits::path_bytes_max)
+    return nullptr;
+  const auto nearer = [name](const option& a, const option& b) {
+    return distance(name, a.name) < distance(name, b.name);
+  };
+  const auto& best = *std::min_element(declared.begin(), declared.end(), nearer);
+  return distance(name, best.name) <= typos_max ? &best : nullptr;
+}
+
+} // namespace troupe::config

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+/// What a user may set, one struct a section of the configuration file. The members' defaults are the program's
+/// defaults; names, units, bounds and help texts are declared once, in config/options.cpp.
+namespace troupe::config {
+
+using std::chrono::milliseconds;
+
+struct node_settings {
+  std::string name = "n1";
+  std::string data_dir = "/var/lib/troupe";
+};
+
+struct http_settings {
+  std::string address = "127.0.0.1";
+  uint16_t port = 8080;
+  uint32_t connections_max = 4096;
+  milliseconds header_timeout{10'000}; ///< from a request's first byte to the end of its header
+  milliseconds body_timeout{30'000};   ///< without any progress in the body
+  milliseconds idle_timeout{75'000};   ///< between two requests on one connection
+};
+
+struct worker_settings {
+  uint64_t memory_bytes = 0; ///< the sum of the memory limits of all sandboxes; 0: four fifths of the machine's
+  milliseconds idle_timeout{600'000};
+  uint32_t queue_limit = 1024;
+  uint32_t sandboxes_max = 500;
+  milliseconds drain_timeout{30'000}; ///< how long a stop waits for what runs
+};
+
+struct ledger_settings {
+  milliseconds flush_interval{100}; ///< how much a kill -9 may lose; 0: each record is stored before its answer
+};
+
+/// Money is integer: prices are in pico (10^-12) of the currency.
+struct billing_settings {
+  milliseconds granularity{1};
+  std::string currency = "USD";
+  uint64_t price_per_gb_second_pico = 16'666'700;
+  uint64_t price_per_request_pico = 200'000;
+};
+
+struct log_settings {
+  std::string level = "info";
+  std::string format = "text"; ///< or json
+};
+
+struct settings {
+  node_settings node;
+  http_settings http;
+  worker_settings worker;
+  ledger_settings ledger;
+  billing_settings billing;
+  log_settings log;
+};
+
+} // namespace troupe::config

@@ -1,0 +1,88 @@
+#include "handlers/bundle/archive.hpp"
+
+#include "handlers/bundle/bundle_tree.hpp"
+#include "handlers/bundle/bundle_writer.hpp"
+#include "handlers/bundle/zip_layout.hpp"
+#include "handlers/bundle/zip_reader.hpp"
+
+#include "config/errc.hpp"
+#include "config/limits.hpp"
+
+#include <system_error>
+
+namespace troupe::handlers {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// An archive whose structure and names are known to be good; its content is not yet.
+struct checked_zip {
+  std::vector<zip_entry> layout;
+  bundle_tree tree;
+};
+
+caf::expected<checked_zip> check(std::string_view zip) {
+  if (zip.size() > limits::archive_bytes_max)
+    return make_error(errc::invalid_argument, "the archive is larger than "
+                                                + std::to_string(limits::archive_bytes_max / limits::mib) + " MiB");
+  auto layout = read_layout(zip);
+  if (!layout)
+    return layout.error();
+  auto tree = plan_tree(*layout);
+  if (!tree)
+    return tree.error();
+  return checked_zip{std::move(*layout), std::move(*tree)};
+}
+
+/// For whoever wants to know only whether the content is good.
+class no_files : public file_sink {
+public:
+  caf::error begin(size_t, std::time_t) override { return caf::none; }
+  caf::error write(std::string_view) override { return caf::none; }
+  caf::error end() override { return caf::none; }
+};
+
+} // namespace
+
+caf::error unpack(std::string_view zip, const fs::path& directory) {
+  const auto checked = check(zip);
+  if (!checked)
+    return checked.error();
+  bundle_writer writer{checked->tree, directory};
+  if (auto err = writer.open())
+    return err;
+  if (auto err = read_files(zip, checked->layout, writer))
+    return err;
+  return writer.commit();
+}
+
+caf::expected<std::vector<std::string>> list(std::string_view zip) {
+  const auto checked = check(zip);
+  if (!checked)
+    return checked.error();
+  no_files sink;
+  if (auto err = read_files(zip, checked->layout, sink))
+    return err;
+  std::vector<std::string> paths;
+  for (const auto& [path, node] : checked->tree.nodes)
+    if (node.kind == entry_kind::file)
+      paths.push_back(path);
+  return paths;
+}
+
+caf::error clear_unfinished(const fs::path& parent) {
+  std::error_code failure;
+  for (auto each = fs::directory_iterator{parent, failure}; !failure && each != fs::directory_iterator{};
+       each.increment(failure)) {
+    if (each->path().filename().string().starts_with(unfinished_prefix))
+      fs::remove_all(each->path(), failure);
+    if (failure)
+      break;
+  }
+  if (failure)
+    return make_error(errc::io_error, "removing unfinished bundles: " + failure.message());
+  return caf::none;
+}
+
+} // namespace troupe::handlers

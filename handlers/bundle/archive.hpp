@@ -1,0 +1,42 @@
+#pragma once
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Bundles as archives: checked and unpacked where they come in, packed by the deploy command.
+/// Thread safety: all may be called from every thread. They compute and write for up to seconds: never on the io thread.
+namespace troupe::handlers {
+
+/// Unpacks a zip archive into `directory`, which must not exist; its parent has to. On any failure nothing of it is
+/// left, and after a kill nothing under that name. Fails with invalid_argument and the reason: not a zip, damaged,
+/// encrypted, absolute paths, `..`, backslashes, names that are not UTF-8 or too long, links that lead out, devices,
+/// two entries of one name, no files, more than limits::archive_bytes_max, limits::unpacked_bytes_max,
+/// limits::archive_entries_max or limits::archive_ratio_max; with io_error when it cannot be written. Files become
+/// 0644 or 0755, directories 0755, owned by the caller; the times of files are kept. The content is synced to disk
+/// before it returns.
+caf::error unpack(std::string_view zip, const std::filesystem::path& directory);
+
+/// Removes what a kill during `unpack` left in `parent`, the directory of the bundles. To be called when nothing is
+/// being unpacked there.
+caf::error clear_unfinished(const std::filesystem::path& parent);
+
+/// One regular file inside an archive.
+struct packed_file {
+  std::string path; ///< relative, with forward slashes
+  std::string bytes;
+  bool executable = false;
+};
+
+/// Makes a zip archive; the same files give the same bytes (times are fixed, order is by path). Fails with
+/// invalid_argument when `unpack` would refuse it.
+caf::expected<std::string> pack(std::vector<packed_file> files);
+
+/// The paths of the regular files in an archive, in order, for choosing a handler; same errors as unpack.
+caf::expected<std::vector<std::string>> list(std::string_view zip);
+
+} // namespace troupe::handlers

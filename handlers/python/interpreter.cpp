@@ -1,0 +1,179 @@
+#include "handlers/python/interpreter.hpp"
+
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <unistd.h>
+
+#include "handlers/python/embedded_modules.hpp"
+#include "handlers/python/handler_loop.hpp"
+#include "handlers/python/host_module.hpp"
+
+namespace troupe::python {
+
+namespace {
+
+/// Debian's python3 with this much of its own search path; the second holds what apt installs. The site module would
+/// add the same, but it also runs every .pth file that it finds there.
+constexpr const char* package_folders[] = {"/usr/local/lib/python3.11/dist-packages", "/usr/lib/python3/dist-packages"};
+
+/// What most handlers import, and what is cheap to carry through a fork (random seeds itself again after one). Left out
+/// on purpose: asyncio and ssl (8 MB), and uuid and ssl for their random state, which forked copies would share.
+constexpr const char* preloaded[] = {"json", "logging", "random", "datetime", "base64"};
+
+/// Made by start_interpreter and never destroyed: it lives as long as the interpreter, which is the process.
+runtime* started = nullptr;
+
+[[noreturn]] void give_up(const char* step) {
+  std::fprintf(stderr, "troupe-python3: cannot start Python: %s\n", step);
+  if (PyErr_Occurred() != nullptr)
+    PyErr_Print();
+  std::_Exit(1);
+}
+
+void check(PyStatus status, const char* step) {
+  if (PyStatus_Exception(status) != 0)
+    give_up(status.err_msg != nullptr ? status.err_msg : step);
+}
+
+void initialize() {
+  std::setlocale(LC_CTYPE, "C.UTF-8");
+  PyPreConfig before;
+  PyPreConfig_InitIsolatedConfig(&before);
+  before.utf8_mode = 1;
+  check(Py_PreInitialize(&before), "pre-initialisation");
+  register_host_module();
+  PyConfig config;
+  PyConfig_InitIsolatedConfig(&config);
+  config.site_import = 0;
+  config.write_bytecode = 0;
+  check(PyConfig_SetString(&config, &config.program_name, L"/usr/bin/python3"), "program name");
+  check(PyConfig_SetString(&config, &config.stdio_encoding, L"utf-8"), "encoding of the standard streams");
+  check(PyConfig_SetString(&config, &config.stdio_errors, L"replace"), "errors of the standard streams");
+  check(Py_InitializeFromConfig(&config), "initialisation");
+  PyConfig_Clear(&config);
+}
+
+ref import(const char* name) {
+  auto module = ref::steal(PyImport_ImportModule(name));
+  if (!module)
+    give_up(name);
+  return module;
+}
+
+ref attribute(const ref& object, const char* name) {
+  auto result = ref::steal(PyObject_GetAttrString(object.get(), name));
+  if (!result)
+    give_up(name);
+  return result;
+}
+
+void call(const char* module, const char* function) {
+  if (!ref::steal(PyObject_CallNoArgs(attribute(import(module), function).get())))
+    give_up(function);
+}
+
+void extend_path() {
+  PyObject* path = PySys_GetObject("path"); // borrowed
+  for (const char* folder : package_folders) {
+    const auto text = ref::steal(PyUnicode_FromString(folder));
+    if (path == nullptr || !text || PyList_Append(path, text.get()) < 0)
+      give_up("search path");
+  }
+}
+
+/// exit() and quit(), which handlers know from everywhere and which only the site module would bring.
+void add_exit_builtins() {
+  call("site", "setquit");
+}
+
+void write_whole_lines() {
+  PyObject* out = PySys_GetObject("stdout"); // borrowed
+  const auto method = out != nullptr ? attribute(ref::share(out), "reconfigure") : ref{};
+  const auto no_arguments = ref::steal(PyTuple_New(0));
+  const auto options = ref::steal(Py_BuildValue("{sO}", "line_buffering", Py_True));
+  if (!method || !no_arguments || !options
+      || !ref::steal(PyObject_Call(method.get(), no_arguments.get(), options.get())))
+    give_up("standard output (descriptors 0 to 2 must be open)");
+}
+
+/// runtime/errors.py becomes the module troupe_errors, and so on; tracebacks show it as <troupe>/errors.py.
+void import_embedded_modules() {
+  for (const auto& module : embedded_modules) {
+    const auto name = std::string{"troupe_"} + module.name;
+    const auto file = std::string{"<troupe>/"} + module.name + ".py";
+    const auto code = ref::steal(Py_CompileString(module.source, file.c_str(), Py_file_input));
+    if (!code || !ref::steal(PyImport_ExecCodeModuleEx(name.c_str(), code.get(), file.c_str())))
+      give_up(module.name);
+  }
+}
+
+runtime* look_up_runtime() {
+  const auto boot = import("troupe_boot");
+  const auto errors = import("troupe_errors");
+  auto* python = new runtime;
+  python->prepare_process = attribute(boot, "prepare_process");
+  python->load = attribute(import("troupe_loading"), "load");
+  python->make_context = attribute(import("troupe_context"), "make");
+  python->run_coroutine = attribute(import("troupe_coroutines"), "run");
+  python->document = attribute(errors, "document");
+  python->document_as = attribute(errors, "document_as");
+  python->make_document = attribute(errors, "make");
+  python->reason = attribute(errors, "reason");
+  python->out = ref::share(PySys_GetObject("stdout"));
+  python->err = ref::share(PySys_GetObject("stderr"));
+  if (!python->codec.prepare(attribute(import("troupe_encoding"), "default").get()))
+    give_up("json");
+  return python;
+}
+
+/// After this the collector never walks, and so never copies, what the zygote has made.
+void freeze() {
+  call("gc", "collect");
+  call("gc", "freeze");
+  call("gc", "enable");
+}
+
+} // namespace
+
+void start_interpreter() {
+  initialize();
+  import("troupe_host"); // first, since it notes which modules a plain python3 has, too
+  call("gc", "disable"); // until it is all there: freed gaps would be filled, and copied, in every child
+  extend_path();
+  write_whole_lines();
+  for (const char* module : preloaded)
+    import(module);
+  add_exit_builtins();
+  import_embedded_modules();
+  call("troupe_boot", "prepare_zygote");
+  call("troupe_logs", "install");
+  started = look_up_runtime();
+  call("troupe_warmup", "run");
+  call("troupe_loading", "remember_imports");
+  freeze();
+}
+
+void before_fork() {
+  PyOS_BeforeFork();
+}
+
+void after_fork_parent() {
+  PyOS_AfterFork_Parent();
+}
+
+void after_fork_child() {
+  PyOS_AfterFork_Child();
+}
+
+void serve(const handler_spec& spec, int channel, const std::string& task_root) {
+  handler_loop loop{*started, channel};
+  const bool loaded = loop.load(spec, task_root);
+  if (loaded)
+    loop.run();
+  ::_exit(loaded ? 0 : 1);
+}
+
+} // namespace troupe::python

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+/// The Python side of troupe-python3. The zygote half of the program (zygote.hpp) builds the isolation around it and
+/// knows nothing of CPython: these five functions are all it calls. One thread, the zygote's only one, calls them.
+namespace troupe::python {
+
+/// What a forked child serves; everything was received from the node.
+struct handler_spec {
+  std::string handler; ///< "module.callable"; the module may be dotted or written with slashes
+  std::string function_name;
+  std::string function_version;
+  uint32_t memory_mb = 0;
+  std::map<std::string, std::string> environment; ///< the function's own variables
+};
+
+/// Starts CPython (Debian's, isolated from the environment and from the user's directories), imports what every
+/// handler needs, runs once what an import and a call run, and freezes the garbage collector's view of all that.
+/// Called once, in the zygote, where it sees the sandbox's file system; descriptors 0 to 2 must be open. Exits with
+/// status 1 and a line on stderr when it cannot.
+void start_interpreter();
+
+/// Around the zygote's clone, as os.fork() does it: `before_fork` in the zygote, then `after_fork_parent` in the
+/// zygote (also when the clone failed) and `after_fork_child` in the child, before anything else of Python there.
+/// The child must have a correct thread id (glibc caches it; a raw clone leaves the parent's).
+void before_fork();
+void after_fork_parent();
+void after_fork_child();
+
+/// In the isolated child, after everything was dropped: loads the handler from `task_root`, says ready or failed on
+/// `channel` (a stream socket, which it takes over), then answers frames until the channel closes. Descriptors 1 and 2
+/// are the function's log by then. Never returns: exits with 0 when the channel closed, 1 after `failed`, and as the
+/// handler wants when it calls sys.exit().
+[[noreturn]] void serve(const handler_spec& spec, int channel, const std::string& task_root = "/var/task");
+
+} // namespace troupe::python

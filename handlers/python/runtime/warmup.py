@@ -1,0 +1,39 @@
+"""Runs in the zygote what a new sandbox runs, so that dictionaries have grown, code has been specialised and files
+have been looked up before the fork, once for all."""
+import importlib
+import importlib.machinery
+import json
+import os
+import sys
+
+import troupe_context
+import troupe_errors
+import troupe_loading
+
+_source = """
+import json
+class Thing:
+    def __init__(self, value=None): self.value = value
+def handler(event, context):
+    return [Thing(n).value for n in range(3)] + [event]
+"""
+
+_small_module = "colorsys"  # of the standard library, imported by nobody here
+_rounds = 16  # CPython 3.11 specialises code after 8
+
+
+def run():
+    path = os.path.dirname(os.__file__) + f"/{_small_module}.py"
+    for _ in range(_rounds):
+        importlib.import_module(_small_module)
+        del sys.modules[_small_module]
+        importlib.machinery.SourceFileLoader(_small_module, path).get_data(path)
+        names = {"__name__": "warmup"}
+        exec(compile(_source, "<troupe>/warm-up.py", "exec"), names)
+        troupe_loading.takes_context(names["handler"])
+        json.dumps(names["handler"](json.loads('{"a": [1, 2.5, "x", null, true]}'), None))
+        troupe_context.make("", 0, "").get_remaining_time_in_millis()
+        try:
+            importlib.import_module("troupe_no_such_module")
+        except ImportError as error:
+            troupe_errors.stack_of(error)

@@ -1,0 +1,227 @@
+#include "handlers/python/zygote.hpp"
+
+#include "handlers/python/interpreter.hpp"
+#include "handlers/sandbox/cage.hpp"
+#include "handlers/sandbox/check.hpp"
+#include "handlers/sandbox/clone.hpp"
+#include "handlers/sandbox/keeper.hpp"
+#include "handlers/sandbox/namespaces.hpp"
+#include "handlers/sandbox/tree.hpp"
+#include "handlers/sandbox/zygote_protocol.hpp"
+#include "handlers/wire/fd_passing.hpp"
+
+#include <cerrno>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace troupe::python {
+namespace {
+
+using namespace handlers;
+
+/// The node reads every answer; when it is gone, the next request says so.
+void tell(const zygote_reply& reply, std::span<const int> fds = {}) {
+  wire::send_message(control_fd, bytes_of(reply), fds);
+}
+
+void tell_failure(const std::system_error& error, std::span<const int> fds = {}) {
+  zygote_reply reply;
+  reply.failure = step_report::of(error.what(), 0); // names the step and errno's text
+  tell(reply, fds);
+}
+
+/// Where zygote and child meet: the child goes on when the byte comes, and ends when the zygote does.
+struct barrier {
+  unique_fd waiting;
+  unique_fd releasing;
+
+  barrier() {
+    int ends[2];
+    check(::pipe2(ends, O_CLOEXEC), "make a pipe for the child");
+    waiting.reset(ends[0]);
+    releasing.reset(ends[1]);
+  }
+
+  void wait() {
+    releasing.reset(); // or the zygote's end would go unseen
+    char byte = 0;
+    if (::read(waiting.get(), &byte, 1) != 1)
+      ::_exit(125);
+  }
+
+  /// Cannot fail while this process holds the other end as well.
+  void release() { ::write(releasing.get(), "", 1) == 1 ? void() : ::_exit(1); }
+};
+
+class zygote {
+public:
+  zygote()
+    : home_{static_cast<int>(check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "open the zygote's network"))} {}
+
+  /// Answers requests until the node is gone.
+  void serve_node();
+
+private:
+  void answer(wire::fd_message message);
+  void prepare();
+  void launch(const launch_request& request, const std::vector<unique_fd>& fds);
+  sandbox_parts take_parts();
+  void go_home();
+  [[noreturn]] void run_child(const launch_request& request, const std::vector<unique_fd>& fds, int tmp, barrier& gate);
+
+  unique_fd home_; ///< its own network namespace, which it leaves for the moment of a clone
+  std::vector<sandbox_parts> prepared_;
+};
+
+void zygote::serve_node() {
+  while (auto message = wire::receive_message(control_fd, control_message_bytes_max)) {
+    try {
+      answer(std::move(*message));
+    } catch (const std::system_error& error) {
+      tell_failure(error);
+    }
+  }
+}
+
+void zygote::answer(wire::fd_message message) {
+  switch (kind_of_request(message.bytes).value_or(request_kind::go_on)) {
+    case request_kind::prepare:
+      return prepare();
+    case request_kind::launch:
+      if (const auto request = decode_launch(message.bytes); request && message.fds.size() > launch_fd::first_cgroup)
+        return launch(*request, message.fds);
+      break;
+    case request_kind::go_on:
+      break;
+  }
+  throw std::system_error{EBADMSG, std::generic_category(), "understand a request"};
+}
+
+void zygote::prepare() {
+  prepared_.push_back(make_parts());
+  go_home();
+  zygote_reply reply;
+  reply.kind = reply_kind::prepared;
+  reply.parts_prepared = static_cast<uint32_t>(prepared_.size());
+  tell(reply);
+}
+
+/// Back to its own network namespace, so that a sandbox's goes with the sandbox. Without that it cannot go on.
+void zygote::go_home() {
+  if (::setns(home_.get(), CLONE_NEWNET) != 0)
+    ::_exit(1);
+}
+
+sandbox_parts zygote::take_parts() {
+  if (prepared_.empty())
+    return make_parts();
+  sandbox_parts parts = std::move(prepared_.back());
+  prepared_.pop_back();
+  return parts;
+}
+
+void zygote::launch(const launch_request& request, const std::vector<unique_fd>& fds) {
+  const sandbox_parts parts = take_parts();
+  barrier gate;
+  check(::setns(parts.network.get(), CLONE_NEWNET), "enter the sandbox's network"); // the child inherits it
+  unique_fd pidfd;
+  before_fork();
+  const pid_t pid = clone_sibling(sandbox_namespaces(), pidfd);
+  if (pid == 0)
+    run_child(request, fds, parts.tmp.get(), gate);
+  const int child[] = {pidfd.get()};
+  try {
+    check(pid, "clone a sandbox");
+    write_id_maps(pid, request.slot);
+    // The node is told first: a child that it does not know of never gets past the barrier.
+    zygote_reply reply;
+    reply.kind = reply_kind::launched;
+    reply.parts_prepared = static_cast<uint32_t>(prepared_.size());
+    tell(reply, child);
+    gate.release();
+  } catch (const std::system_error& error) {
+    tell_failure(error, pidfd ? std::span{child} : std::span<const int>{}); // the child ends at the barrier
+  }
+  after_fork_parent();
+  go_home();
+}
+
+void zygote::run_child(const launch_request& request, const std::vector<unique_fd>& fds, int tmp, barrier& gate) {
+  gate.wait();
+  int cgroups[wire::passed_fds_max];
+  size_t count = 0;
+  for (size_t i = launch_fd::first_cgroup; i < fds.size(); ++i)
+    cgroups[count++] = fds[i].get();
+  enter_cage({.channel = fds[launch_fd::channel].get(),
+              .log = fds[launch_fd::log].get(),
+              .status = fds[launch_fd::status].get(),
+              .bundle = fds[launch_fd::bundle].get(),
+              .tmp = tmp,
+              .cgroups = {cgroups, count}});
+  after_fork_child();
+  serve({.handler = request.handler,
+         .function_name = request.function_name,
+         .function_version = request.function_version,
+         .memory_mb = request.memory_mb,
+         .environment = request.environment},
+        cage_channel);
+}
+
+/// Goes on in a new process, since no process can enter a PID namespace that it made. The node is told of it first.
+void become_zygote() {
+  const unique_fd keeper = start_keeper(life_fd);
+  barrier gate;
+  unique_fd pidfd;
+  if (check(clone_sibling(0, pidfd), "clone the zygote") == 0) {
+    ::close(life_fd);
+    return gate.wait();
+  }
+  const int processes[] = {keeper.get(), pidfd.get()};
+  zygote_reply reply;
+  reply.kind = reply_kind::kept;
+  tell(reply, processes);
+  gate.release();
+  ::_exit(0);
+}
+
+/// What a zygote does before it can launch, in order.
+void settle(const std::string& mount_point) {
+  ::umask(022);
+  check(::close_range(life_fd + 1, ~0U, 0), "close what the node left open");
+  check(::fcntl(control_fd, F_SETFD, FD_CLOEXEC), "keep the control socket");
+  check(::unshare(CLONE_NEWNS), "make a mount namespace");
+  build_tree(mount_point); // as the machine's root still
+  enter_zygote_namespaces();
+  become_zygote();
+  enter_tree();
+  // A huge page would be copied as a whole at a child's first write into it.
+  check(::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), "switch huge pages off");
+  start_interpreter();
+}
+
+} // namespace
+
+int run_zygote(const std::string& mount_point) {
+  try {
+    settle(mount_point);
+    zygote self;
+    zygote_reply reply;
+    reply.kind = reply_kind::ready;
+    tell(reply);
+    self.serve_node();
+  } catch (const std::system_error& error) {
+    tell_failure(error);
+    ::_exit(1);
+  }
+  ::_exit(0); // without the interpreter's end: there is nothing to save
+}
+
+} // namespace troupe::python

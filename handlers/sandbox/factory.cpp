@@ -1,0 +1,198 @@
+#include "handlers/sandbox/factory.hpp"
+
+#include "config/errc.hpp"
+#include "handlers/sandbox/machine.hpp"
+#include "handlers/sandbox/process.hpp"
+#include "handlers/sandbox/small_file.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace troupe::handlers {
+namespace {
+
+/// How a process that was reaped had ended.
+sandbox_death death_of(const siginfo_t& info, bool out_of_memory) {
+  sandbox_death result;
+  result.code = info.si_status;
+  if (info.si_code == CLD_EXITED)
+    result.why = sandbox_death::cause::exited;
+  else if (info.si_status == SIGKILL && out_of_memory)
+    result.why = sandbox_death::cause::out_of_memory;
+  else
+    result.why = sandbox_death::cause::signalled;
+  return result;
+}
+
+caf::error not_supported(const caf::error& reason) {
+  const errc code = code_of(reason);
+  if (code == errc::not_supported || code == errc::already_running)
+    return reason;
+  return make_error(errc::not_supported, "sandboxes cannot be made on this machine: " + what_of(reason));
+}
+
+} // namespace
+
+zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup)
+  : settings_{std::move(settings)}, cgroup_{std::move(cgroup)} {
+  for (uint32_t slot = limits::sandboxes_max; slot > 0; --slot)
+    free_slots_.push_back(slot - 1);
+}
+
+zygote_factory::~zygote_factory() {
+  for (const auto& [slot, place] : live_) {
+    const unique_fd process = open_process(place.pid); // not waited for yet, so the id is still its own
+    if (!kill_and_reap(process.get(), limits::kill_time_max))
+      spdlog::error("a sandbox does not end");
+  }
+  zygote_.reset();
+  live_.clear(); // and the last references to keepers
+  ready_.clear();
+  std::error_code ignored; // a directory that is not empty is not ours to remove
+  std::filesystem::remove(mount_point(), ignored);
+  std::filesystem::remove(settings_.run_dir, ignored);
+}
+
+caf::error zygote_factory::start() {
+  std::error_code error;
+  std::filesystem::create_directories(mount_point(), error);
+  if (error)
+    return make_error(errc::io_error, "the run directory cannot be made: " + error.message());
+  if (auto err = ensure_zygote())
+    return not_supported(err);
+  if (auto err = try_a_sandbox())
+    return not_supported(err);
+  while (prepare_one())
+    continue;
+  return {};
+}
+
+/// One that is given nothing to run: by the time it has been set up, all that can be refused has been tried.
+caf::error zygote_factory::try_a_sandbox() {
+  sandbox_spec spec;
+  spec.bundle_dir = mount_point(); // which only the zygote sees something in
+  spec.memory_mb = limits::memory_mb_min;
+  auto process = launch(spec);
+  if (!process)
+    return process.error();
+  bury(std::move(*process));
+  return {};
+}
+
+caf::error zygote_factory::ensure_zygote() {
+  if (zygote_ && zygote_->usable())
+    return {};
+  if (zygote_)
+    spdlog::warn("the zygote is gone; starting another");
+  zygote_.reset();
+  auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time});
+  if (!started)
+    return started.error();
+  zygote_ = std::move(*started);
+  return {};
+}
+
+caf::expected<zygote_factory::cell> zygote_factory::make_cell() {
+  if (free_slots_.empty())
+    return make_error(errc::sandbox_failed, "the node has as many sandboxes as it can have");
+  const uint32_t slot = free_slots_.back();
+  auto group = cgroup_.make_sandbox(slot);
+  if (!group)
+    return group.error();
+  auto joins = group->open_joins();
+  if (!joins)
+    return joins.error();
+  free_slots_.pop_back();
+  return cell{slot, std::move(*group), std::move(*joins), nullptr, 0, 0};
+}
+
+caf::expected<zygote_factory::cell> zygote_factory::take_cell() {
+  if (ready_.empty())
+    return make_cell();
+  cell result = std::move(ready_.back());
+  ready_.pop_back();
+  return result;
+}
+
+/// After the process has been reaped.
+void zygote_factory::take_back(cell used) {
+  used.guard.reset();
+  used.pid = 0;
+  if (ready_.size() < settings_.pool_target && used.group.recycle()) {
+    if (auto joins = used.group.open_joins()) {
+      used.joins = std::move(*joins);
+      used.oom_kills_before = used.group.oom_kills();
+      ready_.push_back(std::move(used));
+      return;
+    }
+  }
+  drop(std::move(used));
+}
+
+void zygote_factory::drop(cell unused) {
+  free_slots_.push_back(unused.slot);
+}
+
+bool zygote_factory::prepare_one() {
+  if (ready_.size() < settings_.pool_target) {
+    auto made = make_cell();
+    if (!made) {
+      spdlog::warn("preparing a sandbox failed: {}", what_of(made.error()));
+      return false;
+    }
+    ready_.push_back(std::move(*made));
+    return true;
+  }
+  auto err = ensure_zygote();
+  if (!err && zygote_->parts_prepared() >= settings_.pool_target)
+    return false;
+  if (!err)
+    err = zygote_->prepare();
+  if (err)
+    spdlog::warn("preparing a sandbox failed: {}", what_of(err));
+  return !err;
+}
+
+sandbox_death zygote_factory::bury(sandbox_process process) {
+  const auto entry = live_.find(process.slot);
+  const auto end = kill_and_reap(process.pidfd.get(), limits::kill_time_max);
+  if (entry == live_.end() || entry->second.pid != process.pid) {
+    spdlog::error("a sandbox was buried that this factory did not make");
+    return {};
+  }
+  if (!end) {
+    spdlog::error("sandbox {} does not end; its memory stays in use", process.slot);
+    return {sandbox_death::cause::signalled, SIGKILL, 0};
+  }
+  cell place = std::move(entry->second);
+  live_.erase(entry);
+  sandbox_death death = death_of(*end, place.group.oom_kills() > place.oom_kills_before);
+  death.memory_peak_bytes = place.group.memory_peak_bytes();
+  take_back(std::move(place));
+  return death;
+}
+
+caf::expected<std::unique_ptr<sandbox_factory>> make_sandbox_factory(factory_settings settings) {
+  if (auto err = check_machine())
+    return err;
+  const auto mounts = read_small_file("/proc/self/mountinfo");
+  auto layout = find_cgroups(mounts.value_or(""));
+  if (!layout)
+    return layout.error();
+  auto group = node_cgroup::make(std::move(*layout), settings.cgroup_name);
+  if (!group)
+    return group.error();
+  auto result = std::make_unique<zygote_factory>(std::move(settings), std::move(*group));
+  if (auto err = result->start())
+    return err;
+  return std::unique_ptr<sandbox_factory>{std::move(result)};
+}
+
+} // namespace troupe::handlers

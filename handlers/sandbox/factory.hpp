@@ -1,0 +1,56 @@
+#pragma once
+
+#include "handlers/sandbox/cgroups.hpp"
+#include "handlers/sandbox/sandbox_factory.hpp"
+#include "handlers/sandbox/zygote_process.hpp"
+
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace troupe::handlers {
+
+/// The factory behind make_sandbox_factory. Every sandbox has a cell: its number (which is its range of user ids), its
+/// group, and the keeper that its process lives under. Cells are kept ready, are in use, or are made on demand.
+class zygote_factory final : public sandbox_factory {
+public:
+  zygote_factory(factory_settings settings, node_cgroup cgroup);
+  ~zygote_factory() override;
+
+  /// Starts the zygote and tries one sandbox, which shows what the machine does not allow; fills the pools.
+  caf::error start();
+
+  caf::expected<sandbox_process> launch(const sandbox_spec& spec) override;
+  sandbox_death bury(sandbox_process process) override;
+  bool prepare_one() override;
+
+private:
+  struct cell {
+    uint32_t slot = 0;
+    sandbox_cgroup group;
+    std::vector<unique_fd> joins; ///< open while it is ready
+    std::shared_ptr<keeper> guard;
+    int pid = 0;
+    uint64_t oom_kills_before = 0;
+  };
+
+  std::string mount_point() const { return settings_.run_dir + "/root"; }
+  caf::error try_a_sandbox();
+  caf::error ensure_zygote();
+  caf::expected<cell> make_cell();
+  caf::expected<cell> take_cell();
+  void take_back(cell used);
+  void drop(cell unused);
+  caf::expected<sandbox_process> try_launch(const sandbox_spec& spec);
+  caf::expected<sandbox_process> launch_in(cell& place, const sandbox_spec& spec);
+  caf::error wait_for_set_up(int status);
+
+  factory_settings settings_;
+  node_cgroup cgroup_;
+  std::unique_ptr<zygote_process> zygote_;
+  std::map<uint32_t, cell> live_;  ///< by slot
+  std::vector<cell> ready_;
+  std::vector<uint32_t> free_slots_; ///< the lowest last
+};
+
+} // namespace troupe::handlers

@@ -1,0 +1,155 @@
+// How the factory launches: the parts of one sandbox are brought together and handed to the zygote.
+#include "config/errc.hpp"
+#include "handlers/sandbox/factory.hpp"
+#include "handlers/sandbox/process.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace troupe::handlers {
+namespace {
+
+caf::error failed(const char* step, int error) {
+  return make_error(errc::sandbox_failed, std::string{step} + ": " + std::strerror(error));
+}
+
+/// The descriptors of a launch: the node's ends, and those that go to the child.
+struct launch_ends {
+  unique_fd channel;
+  unique_fd log;
+  unique_fd status;
+  unique_fd child_channel;
+  unique_fd child_log;
+  unique_fd child_status;
+};
+
+caf::error make_pipe(unique_fd& reader, unique_fd& writer) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return failed("make a pipe", errno);
+  reader.reset(ends[0]);
+  writer.reset(ends[1]);
+  return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 ? caf::error{} : failed("set up a pipe", errno);
+}
+
+caf::expected<launch_ends> make_ends() {
+  launch_ends result;
+  int channel[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
+    return failed("make a socket pair", errno);
+  result.channel.reset(channel[0]);
+  result.child_channel.reset(channel[1]);
+  if (::fcntl(channel[0], F_SETFL, O_NONBLOCK) != 0)
+    return failed("set up a socket pair", errno);
+  if (auto err = make_pipe(result.log, result.child_log))
+    return err;
+  if (auto err = make_pipe(result.status, result.child_status))
+    return err;
+  return result;
+}
+
+/// The bundle as a mount of its own that nobody has attached yet: read-only whatever the directory is.
+caf::expected<unique_fd> mount_bundle(const std::string& directory) {
+  unique_fd mount{::open_tree(AT_FDCWD, directory.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)};
+  if (!mount)
+    return failed("open the bundle", errno);
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0)
+    return failed("make the bundle read-only", errno);
+  return mount;
+}
+
+} // namespace
+
+caf::expected<sandbox_process> zygote_factory::launch(const sandbox_spec& spec) {
+  for (int attempt = 1;; ++attempt) {
+    if (auto err = ensure_zygote())
+      return err;
+    auto result = try_launch(spec);
+    if (result)
+      return result;
+    spdlog::error("launching a sandbox failed: {}", what_of(result.error()));
+    // A zygote that was lost on the way has done nothing for this sandbox; another one may.
+    if (attempt == 2 || zygote_->usable())
+      return result;
+  }
+}
+
+caf::expected<sandbox_process> zygote_factory::try_launch(const sandbox_spec& spec) {
+  auto place = take_cell();
+  if (!place)
+    return place.error();
+  auto result = launch_in(*place, spec);
+  if (result)
+    live_.emplace(place->slot, std::move(*place));
+  else
+    take_back(std::move(*place));
+  return result;
+}
+
+caf::expected<sandbox_process> zygote_factory::launch_in(cell& place, const sandbox_spec& spec) {
+  if (auto err = place.group.limit_memory(uint64_t{spec.memory_mb} * limits::mib))
+    return err;
+  auto ends = make_ends();
+  if (!ends)
+    return ends.error();
+  const auto bundle = mount_bundle(spec.bundle_dir);
+  if (!bundle)
+    return bundle.error();
+  std::vector<int> fds(launch_fd::first_cgroup);
+  fds[launch_fd::channel] = ends->child_channel.get();
+  fds[launch_fd::log] = ends->child_log.get();
+  fds[launch_fd::status] = ends->child_status.get();
+  fds[launch_fd::bundle] = bundle->get();
+  for (const unique_fd& join : place.joins)
+    fds.push_back(join.get());
+  auto child = zygote_->launch({.slot = place.slot,
+                                .memory_mb = spec.memory_mb,
+                                .handler = spec.handler,
+                                .function_name = spec.function_name,
+                                .function_version = spec.function_version,
+                                .environment = spec.environment},
+                               fds);
+  if (!child)
+    return child.error();
+  ends->child_status.reset(); // so that the child's end of it is the last
+  if (auto err = wait_for_set_up(ends->status.get())) {
+    kill_and_reap(child->pidfd.get(), limits::kill_time_max);
+    return err;
+  }
+  place.joins.clear();
+  place.guard = zygote_->shared_keeper();
+  place.pid = child->pid;
+  return sandbox_process{.slot = place.slot,
+                         .pid = child->pid,
+                         .pidfd = std::move(child->pidfd),
+                         .channel = std::move(ends->channel),
+                         .log = std::move(ends->log),
+                         .memory_peak = place.group.open_memory_peak()};
+}
+
+/// The child is inside its cage when this returns no error.
+caf::error zygote_factory::wait_for_set_up(int status) {
+  if (!wait_readable(status, settings_.reply_time))
+    return make_error(errc::sandbox_failed, "set up the sandbox: it takes too long");
+  std::string bytes(sizeof(step_report), '\0');
+  const ssize_t size = ::read(status, bytes.data(), bytes.size());
+  bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  const auto report = decode_report(bytes);
+  if (!report)
+    return make_error(errc::sandbox_failed, "set up the sandbox: the process ended");
+  if (report->step[0] != '\0')
+    return make_error(errc::sandbox_failed, "set up the sandbox: " + report->text());
+  return {};
+}
+
+} // namespace troupe::handlers

@@ -1,0 +1,98 @@
+#include "handlers/sandbox/namespaces.hpp"
+
+#include "config/limits.hpp"
+#include "handlers/sandbox/check.hpp"
+#include "handlers/sandbox/zygote_protocol.hpp"
+#include "handlers/wire/fd_passing.hpp"
+
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace troupe::handlers {
+namespace {
+
+void ask_for_ids() {
+  zygote_reply question;
+  question.kind = reply_kind::wants_ids;
+  check(wire::send_message(control_fd, bytes_of(question)) ? 0 : -1, "ask for id maps");
+  const auto answer = wire::receive_message(control_fd, control_message_bytes_max);
+  if (!answer || kind_of_request(answer->bytes) != request_kind::go_on)
+    ::_exit(0); // the node is gone
+}
+
+void write_map(const std::string& path, const std::string& line) {
+  const unique_fd file{static_cast<int>(check(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "open an id map"))};
+  check(::write(file.get(), line.data(), line.size()), "write an id map");
+}
+
+void raise_loopback() {
+  const unique_fd socket{
+    static_cast<int>(check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "open a socket for lo"))};
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  check(::ioctl(socket.get(), SIOCSIFFLAGS, &request), "raise lo");
+}
+
+void configure(int filesystem, const char* key, const std::string& value) {
+  check(::fsconfig(filesystem, FSCONFIG_SET_STRING, key, value.c_str(), 0), "configure /tmp");
+}
+
+unique_fd make_tmp() {
+  const unique_fd fs{static_cast<int>(check(::fsopen("tmpfs", FSOPEN_CLOEXEC), "open a tmpfs for /tmp"))};
+  configure(fs.get(), "size", std::to_string(limits::tmp_bytes_max));
+  configure(fs.get(), "nr_inodes", std::to_string(limits::tmp_inodes_max));
+  configure(fs.get(), "mode", "1777");
+  check(::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "make a tmpfs for /tmp");
+  return unique_fd{static_cast<int>(
+    check(::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), "make a mount for /tmp"))};
+}
+
+} // namespace
+
+void enter_zygote_namespaces() {
+  check(::unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS),
+        "make namespaces for the zygote");
+  ask_for_ids();
+  check(::setgroups(0, nullptr), "drop the groups");
+  check(::setresgid(0, 0, 0), "become the namespace's root group");
+  check(::setresuid(0, 0, 0), "become the namespace's root");
+  // The change of ids made this process undumpable, and its /proc files, the id maps of its children among them,
+  // would belong to the machine's root.
+  check(::prctl(PR_SET_DUMPABLE, 1), "stay the owner of one's files in /proc");
+}
+
+uint64_t sandbox_namespaces() noexcept {
+  return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+}
+
+void write_id_maps(pid_t pid, uint32_t slot) {
+  // The first range is the zygote's own.
+  const uint64_t first = (uint64_t{slot} + 1) * limits::sandbox_ids;
+  const std::string line = "0 " + std::to_string(first) + " " + std::to_string(limits::sandbox_ids) + "\n";
+  const std::string process = "/proc/" + std::to_string(pid);
+  write_map(process + "/uid_map", line);
+  write_map(process + "/gid_map", line);
+}
+
+sandbox_parts make_parts() {
+  sandbox_parts parts;
+  parts.tmp = make_tmp();
+  check(::unshare(CLONE_NEWNET), "make a network namespace");
+  raise_loopback();
+  parts.network.reset(
+    static_cast<int>(check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "open a network namespace")));
+  return parts;
+}
+
+} // namespace troupe::handlers

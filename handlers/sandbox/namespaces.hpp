@@ -1,0 +1,33 @@
+#pragma once
+
+#include "handlers/wire/unique_fd.hpp"
+
+#include <cstdint>
+
+#include <sys/types.h>
+
+/// Namespaces of a zygote and of the sandboxes that it makes. Throws std::system_error.
+namespace troupe::handlers {
+
+/// Moves the calling process into user, mount, network, IPC and UTS namespaces of its own, and what it will clone, but
+/// not itself, into a PID namespace of its own. Asks the node on the control socket for the id maps, and is root in there afterwards:
+/// root over its sandboxes, nobody to the machine.
+void enter_zygote_namespaces();
+
+/// Of a sandbox, in addition to a network namespace made ahead. Its cgroup namespace is made by itself, once it is in
+/// its cgroup.
+uint64_t sandbox_namespaces() noexcept;
+
+/// Gives a child in a fresh user namespace the ids 0 to limits::sandbox_ids - 1, on the range of its slot.
+void write_id_maps(pid_t pid, uint32_t slot);
+
+/// What a sandbox needs and what takes long to make: done ahead, of one user namespace with the zygote.
+struct sandbox_parts {
+  unique_fd network; ///< a namespace with nothing but lo, which is up
+  unique_fd tmp;     ///< a detached tmpfs of limits::tmp_bytes_max
+};
+
+/// Leaves the calling process in the new network namespace: setns back.
+sandbox_parts make_parts();
+
+} // namespace troupe::handlers

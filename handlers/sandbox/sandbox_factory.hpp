@@ -1,0 +1,75 @@
+#pragma once
+
+#include "config/limits.hpp"
+#include "handlers/wire/unique_fd.hpp"
+
+#include <caf/expected.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+/// Sandboxes as the node sees them: made by a zygote in milliseconds, ended and buried without a trace.
+namespace troupe::handlers {
+
+/// What a sandbox is made of.
+struct sandbox_spec {
+  std::string runtime;       ///< "python3"
+  std::string handler;       ///< module.callable
+  std::string bundle_dir;    ///< the unpacked bundle, on the node
+  std::string function_name;
+  std::string function_version;
+  uint32_t memory_mb = 0;
+  std::map<std::string, std::string> environment;
+};
+
+/// A running sandbox process, owned by exactly one actor. `slot` names what the factory keeps for it (cgroup,
+/// uid range, network namespace) until it is buried.
+struct sandbox_process {
+  uint32_t slot = 0;
+  int pid = 0;           ///< as the node sees it
+  unique_fd pidfd;
+  unique_fd channel;     ///< frames: the node's end of a stream socket pair, non-blocking
+  unique_fd log;         ///< what the handler writes to its descriptors 1 and 2: the reading end of a pipe, non-blocking
+  unique_fd memory_peak; ///< the cgroup's high-water mark, read with pread at offset 0 (decimal text); may be empty
+};
+
+/// How a sandbox process ended.
+struct sandbox_death {
+  enum class cause : uint8_t { exited, signalled, out_of_memory };
+  cause why = cause::exited;
+  int code = 0; ///< exit code or signal number
+  uint64_t memory_peak_bytes = 0;
+};
+
+struct factory_settings {
+  std::string host_program;       ///< path of the Python host (troupe-python3), beside the node's own program
+  std::string run_dir;            ///< for mount points; made by the factory, empty again after stop
+  std::string cgroup_name;        ///< one directory below the controllers' roots, unique on the machine
+  uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
+  std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
+};
+
+/// Owns the zygote process and everything prepared for sandboxes. Blocking; used by one thread (the launcher actor's).
+class sandbox_factory {
+public:
+  virtual ~sandbox_factory() = default;
+
+  /// Makes a sandbox; returns once its process exists (it reports `ready` or `failed` on its channel itself).
+  /// Fails with sandbox_failed; a zygote that died is started again first.
+  virtual caf::expected<sandbox_process> launch(const sandbox_spec& spec) = 0;
+
+  /// Kills whatever is left of it, waits for its end, and takes its resources back.
+  virtual sandbox_death bury(sandbox_process process) = 0;
+
+  /// Fills the pools of prepared parts by one; false when they are full. To be called while nothing else waits.
+  virtual bool prepare_one() = 0;
+};
+
+/// Checks the machine for what sandboxes need, starts the zygote, fills the pools. Fails with not_supported, naming
+/// the feature that is missing.
+caf::expected<std::unique_ptr<sandbox_factory>> make_sandbox_factory(factory_settings settings);
+
+} // namespace troupe::handlers

@@ -1,0 +1,36 @@
+#include "handlers/sandbox/small_file.hpp"
+
+#include "handlers/wire/unique_fd.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace troupe::handlers {
+
+int write_small_file(const std::string& path, std::string_view text) noexcept {
+  const unique_fd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : errno;
+}
+
+std::optional<std::string> read_small_file(const std::string& path) {
+  constexpr size_t bytes_max = 64 * 1024;
+  const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file)
+    return std::nullopt;
+  std::string text(bytes_max, '\0');
+  size_t size = 0;
+  while (size < text.size()) { // the kernel hands out such files a page at a time
+    const ssize_t count = ::read(file.get(), text.data() + size, text.size() - size);
+    if (count < 0)
+      return std::nullopt;
+    if (count == 0)
+      break;
+    size += static_cast<size_t>(count);
+  }
+  text.resize(size);
+  return text;
+}
+
+} // namespace troupe::handlers

@@ -1,0 +1,164 @@
+#include "handlers/sandbox/zygote_process.hpp"
+
+#include "config/errc.hpp"
+#include "config/limits.hpp"
+#include "handlers/sandbox/process.hpp"
+#include "handlers/sandbox/small_file.hpp"
+#include "handlers/sandbox/spawn.hpp"
+#include "handlers/wire/fd_passing.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+namespace troupe::handlers {
+namespace {
+
+/// Where zygotes' user ids begin: a range that distributions leave to nobody (systemd's "UIDs and GIDs" page).
+constexpr uint64_t first_id = 0x7000'0000;
+constexpr uint64_t id_count = (limits::sandboxes_max + 1) * limits::sandbox_ids;
+
+caf::error failed(std::string what) {
+  return make_error(errc::sandbox_failed, std::move(what));
+}
+
+caf::error map_ids(int pid) {
+  const std::string line = fmt::format("0 {} {}\n", first_id, id_count);
+  for (const char* name : {"/uid_map", "/gid_map"})
+    if (const int error = write_small_file("/proc/" + std::to_string(pid) + name, line))
+      return failed(std::string{"map the zygote's ids: "} + std::strerror(error));
+  return {};
+}
+
+} // namespace
+
+keeper::~keeper() {
+  life_.reset();
+  if (!reap(pidfd_.get(), limits::kill_time_max))
+    spdlog::error("the keeper of the sandboxes' PID namespace does not end");
+}
+
+bool keeper::running() const noexcept {
+  return is_running(pidfd_.get());
+}
+
+zygote_process::zygote_process(int group, unique_fd pidfd, unique_fd control, std::chrono::milliseconds reply_time)
+  : group_{group}, pidfd_{std::move(pidfd)}, control_{std::move(control)}, reply_time_{reply_time} {}
+
+caf::expected<std::unique_ptr<zygote_process>> zygote_process::start(const zygote_options& options) {
+  int control[2];
+  int life[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0)
+    return failed("no socket for the zygote");
+  unique_fd ours{control[0]};
+  const unique_fd theirs{control[1]};
+  if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0 || ::pipe2(life, O_CLOEXEC) != 0)
+    return failed("no pipe for the zygote");
+  const unique_fd life_reader{life[0]};
+  unique_fd life_writer{life[1]};
+  const int fds[] = {theirs.get(), life_reader.get()};
+  auto started = spawn({options.host_program, "zygote", options.mount_point}, fds);
+  if (!started)
+    return std::move(started.error());
+  std::unique_ptr<zygote_process> result{
+    new zygote_process{started->pid, std::move(started->pidfd), std::move(ours), options.reply_time}};
+  if (auto err = result->settle(std::move(life_writer)))
+    return err;
+  return result;
+}
+
+/// Answers what a zygote asks while it starts.
+caf::error zygote_process::settle(unique_fd life) {
+  if (auto asked = receive(reply_kind::wants_ids, limits::zygote_start_max); !asked)
+    return asked.error();
+  if (auto err = map_ids(group_))
+    return err;
+  auto kept = ask(encode(request_kind::go_on), {}, reply_kind::kept);
+  if (!kept)
+    return kept.error();
+  if (kept->fds.size() != 2)
+    return lost("it sent no processes");
+  keeper_ = std::make_shared<keeper>(std::move(life), std::move(kept->fds[0]));
+  reap(pidfd_.get(), reply_time_); // it has nothing more to do
+  pidfd_ = std::move(kept->fds[1]);
+  if (auto ready = receive(reply_kind::ready, limits::zygote_start_max); !ready)
+    return ready.error();
+  return {};
+}
+
+zygote_process::~zygote_process() {
+  if (!kill_and_reap(pidfd_.get(), limits::kill_time_max))
+    spdlog::error("a zygote does not end");
+  reap_unreported();
+}
+
+/// A zygote that dies or hangs in the middle of a launch leaves a child of the node, which waits at its barrier and
+/// ends when it sees that the zygote has. Either the answer that names it is still in the socket, or it is still in
+/// the zygote's process group.
+void zygote_process::reap_unreported() {
+  while (auto message = wire::receive_message(control_.get(), control_message_bytes_max))
+    for (const unique_fd& process : message->fds)
+      kill_and_reap(process.get(), limits::kill_time_max);
+  siginfo_t info{};
+  while (::waitid(P_PGID, static_cast<id_t>(group_), &info, WEXITED) == 0 || errno == EINTR)
+    errno = 0;
+}
+
+bool zygote_process::usable() const noexcept {
+  return !lost_ && is_running(pidfd_.get()) && keeper_->running();
+}
+
+caf::expected<zygote_process::child> zygote_process::launch(const launch_request& request, std::span<const int> fds) {
+  auto launched = ask(encode(request), fds, reply_kind::launched);
+  if (!launched)
+    return std::move(launched.error());
+  if (launched->fds.size() != 1)
+    return lost("it sent no process");
+  parts_prepared_ = launched->reply.parts_prepared;
+  unique_fd& pidfd = launched->fds.front();
+  return child{id_of(pidfd.get()), std::move(pidfd)};
+}
+
+caf::error zygote_process::prepare() {
+  auto prepared = ask(encode(request_kind::prepare), {}, reply_kind::prepared);
+  if (!prepared)
+    return std::move(prepared.error());
+  parts_prepared_ = prepared->reply.parts_prepared;
+  return {};
+}
+
+caf::expected<zygote_process::answer> zygote_process::ask(std::string_view request, std::span<const int> fds,
+                                                          reply_kind expected) {
+  if (!wire::send_message(control_.get(), request, fds))
+    return lost("it takes no requests");
+  return receive(expected, reply_time_);
+}
+
+caf::expected<zygote_process::answer> zygote_process::receive(reply_kind expected, std::chrono::milliseconds limit) {
+  if (!wait_readable(control_.get(), limit))
+    return lost("it does not answer");
+  auto message = wire::receive_message(control_.get(), control_message_bytes_max);
+  if (!message)
+    return lost("it has ended");
+  const auto reply = decode_reply(message->bytes);
+  if (reply && reply->kind == expected)
+    return answer{*reply, std::move(message->fds)};
+  for (const unique_fd& process : message->fds) // a child that could not be completed
+    kill_and_reap(process.get(), limits::kill_time_max);
+  if (reply && reply->kind == reply_kind::failed)
+    return failed(reply->failure.text());
+  return lost("its answer is to another question");
+}
+
+caf::error zygote_process::lost(const char* what) {
+  lost_ = true;
+  return failed(std::string{"the zygote is lost: "} + what);
+}
+
+} // namespace troupe::handlers

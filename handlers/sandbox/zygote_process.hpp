@@ -1,0 +1,91 @@
+#pragma once
+
+#include "handlers/sandbox/zygote_protocol.hpp"
+#include "handlers/wire/unique_fd.hpp"
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace troupe::handlers {
+
+/// The node's hold on a keeper (keeper.hpp). Letting go of the last reference ends the PID namespace and waits until
+/// that is done; every other child in it must have been reaped or be ending. Shared by a zygote and its sandboxes.
+class keeper {
+public:
+  keeper(unique_fd life, unique_fd pidfd) : life_{std::move(life)}, pidfd_{std::move(pidfd)} {}
+  keeper(const keeper&) = delete;
+  keeper& operator=(const keeper&) = delete;
+  ~keeper();
+
+  bool running() const noexcept;
+
+private:
+  unique_fd life_;
+  unique_fd pidfd_;
+};
+
+struct zygote_options {
+  std::string host_program;
+  std::string mount_point;                 ///< an empty directory; only the zygote sees what it mounts there
+  std::chrono::milliseconds reply_time{0}; ///< how long it may take to answer before it counts as hung
+};
+
+/// A zygote process, seen from the node. Blocking, each wait with a bound; used by one thread.
+class zygote_process {
+public:
+  struct child {
+    int pid = 0;
+    unique_fd pidfd;
+  };
+
+  /// Starts the host program and waits until it can launch. Fails with sandbox_failed and the step that went wrong.
+  static caf::expected<std::unique_ptr<zygote_process>> start(const zygote_options& options);
+
+  /// Kills the zygote and every child of it that the node has not been told of. Sandboxes go on.
+  ~zygote_process();
+
+  /// False once it has died, hung or answered nonsense, or its keeper is gone: then start another.
+  bool usable() const noexcept;
+
+  /// Clones a child, which then takes its own set-up steps and reports on the status pipe (`fds` as in launch_fd).
+  caf::expected<child> launch(const launch_request& request, std::span<const int> fds);
+
+  /// Makes the parts of one more sandbox ahead.
+  caf::error prepare();
+
+  /// How many sandboxes it has parts for.
+  uint32_t parts_prepared() const noexcept { return parts_prepared_; }
+
+  const std::shared_ptr<keeper>& shared_keeper() const noexcept { return keeper_; }
+
+private:
+  struct answer {
+    zygote_reply reply;
+    std::vector<unique_fd> fds;
+  };
+
+  zygote_process(int group, unique_fd pidfd, unique_fd control, std::chrono::milliseconds reply_time);
+
+  caf::error settle(unique_fd life);
+  caf::expected<answer> ask(std::string_view request, std::span<const int> fds, reply_kind expected);
+  caf::expected<answer> receive(reply_kind expected, std::chrono::milliseconds limit);
+  caf::error lost(const char* what);
+  void reap_unreported();
+
+  int group_;       ///< process group of the zygote and of children before their set-up
+  unique_fd pidfd_; ///< of the program that was started, and then of the zygote proper
+  unique_fd control_;
+  std::chrono::milliseconds reply_time_;
+  std::shared_ptr<keeper> keeper_;
+  uint32_t parts_prepared_ = 0;
+  bool lost_ = false;
+};
+
+} // namespace troupe::handlers

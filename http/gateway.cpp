@@ -1,0 +1,91 @@
+#include "http/gateway.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace troupe::http {
+
+namespace {
+
+caf::behavior asker(caf::event_based_actor* self) {
+  self->set_default_handler(caf::drop);
+  self->set_exception_handler([](std::exception_ptr& problem) -> caf::error {
+    try {
+      std::rethrow_exception(problem);
+    } catch (const std::exception& error) {
+      spdlog::error("the HTTP gateway failed: {}", error.what());
+    }
+    return caf::none; // It lives on: all sessions depend on it.
+  });
+  return {[self](ask_job& job) { job.ask->send(self); }};
+}
+
+} // namespace
+
+gateway::gateway(boost::asio::io_context& io, caf::actor_system& system, node_actors actors,
+                 std::chrono::milliseconds sweep_interval)
+  : io_{io},
+    sweep_interval_{sweep_interval},
+    timer_{io},
+    actors_{std::move(actors)},
+    self_{system.spawn(asker)},
+    alive_{std::make_shared<gateway*>(this)} {
+  wait_for_sweep();
+}
+
+gateway::~gateway() {
+  stop();
+}
+
+void gateway::begin(pending_ask_ptr ask, std::chrono::milliseconds time_max) {
+  if (stopped_) {
+    boost::asio::post(io_, [ask] { ask->resume(make_error(errc::shutting_down)); });
+    return;
+  }
+  // Two more: the present tick is partly over, and the division rounds down.
+  ask->last_tick = tick_ + static_cast<uint64_t>(time_max / sweep_interval_) + 2;
+  ask->ref(); // The list's.
+  waiting_.push_back(*ask);
+  caf::anon_send(self_, ask_job{std::move(ask)});
+}
+
+void gateway::wait_for_sweep() {
+  timer_.expires_after(sweep_interval_);
+  timer_.async_wait([weak = std::weak_ptr<gateway*>{alive_}](boost::system::error_code problem) {
+    if (const auto alive = weak.lock(); alive && !problem)
+      (*alive)->sweep();
+  });
+}
+
+void gateway::sweep() {
+  ++tick_;
+  // Those that are late are taken out first: a resumed coroutine may ask again at once.
+  std::vector<pending_ask_ptr> late;
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    auto& ask = *at++;
+    if (ask.last_tick < tick_) {
+      ask.unlink();
+      late.emplace_back(&ask, false);
+    }
+  }
+  for (const auto& ask : late) {
+    spdlog::warn("an actor has not answered in time");
+    ask->resume(make_error(errc::unavailable));
+  }
+  wait_for_sweep();
+}
+
+void gateway::stop() {
+  if (std::exchange(stopped_, true))
+    return;
+  timer_.cancel();
+  while (!waiting_.empty()) {
+    pending_ask_ptr ask{&waiting_.front(), false};
+    ask->unlink();
+    boost::asio::post(io_, [ask] { ask->resume(make_error(errc::shutting_down)); });
+  }
+  caf::anon_send_exit(self_, caf::exit_reason::user_shutdown);
+  self_ = nullptr;
+  actors_ = {};
+}
+
+} // namespace troupe::http

@@ -1,0 +1,164 @@
+#pragma once
+
+#include "actors/messages.hpp"
+#include "config/errc.hpp"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <caf/all.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace troupe::http {
+
+/// A coroutine's question on its way to an actor and back. Waiting ones hang in the gateway's list, which belongs to
+/// the io thread; the actor's thread (mostly the same one) only sends it and stores the answer.
+class pending_ask
+  : public caf::ref_counted,
+    public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+public:
+  /// Actor's thread: sends the question as `self`.
+  virtual void send(caf::event_based_actor* self) = 0;
+
+  /// io thread: resumes the coroutine with the answer that has come, or with `problem`.
+  virtual void resume() = 0;
+  virtual void resume(caf::error problem) = 0;
+
+  uint64_t last_tick = 0; ///< of the gateway's clock: after it the question has failed
+};
+
+using pending_ask_ptr = caf::intrusive_ptr<pending_ask>;
+
+/// What travels to the gateway's actor. Never leaves the process.
+struct ask_job {
+  pending_ask_ptr ask;
+};
+
+} // namespace troupe::http
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::http::ask_job)
+
+namespace troupe::http {
+
+/// The bridge from coroutines to actors: one long-lived actor asks for all of them, which costs less than an actor a
+/// request. Answers come back through asio::post: when an actor answers in the middle of a step of the io thread, the
+/// actors finish that step first (a freed sandbox gets its next invocation), and the client is served after it.
+/// Owned by the node; all members belong to the io thread. The io_context has to outlive the actor system.
+class gateway {
+public:
+  /// `sweep_interval` is how often questions are checked for having waited too long.
+  gateway(boost::asio::io_context& io, caf::actor_system& system, node_actors actors,
+          std::chrono::milliseconds sweep_interval = std::chrono::seconds{1});
+  ~gateway();
+  gateway(const gateway&) = delete;
+  gateway& operator=(const gateway&) = delete;
+
+  /// Empty handles after `stop`; `ask` takes them all the same.
+  const node_actors& actors() const noexcept { return actors_; }
+
+  /// Sends `message` to `to` and waits for its answer of type R (caf::unit_t for none), at most `time_max` and one
+  /// sweep. Fails as the actor does; with unavailable when it is gone or answers too late (that answer is then
+  /// dropped), with shutting_down after `stop`. The message is moved, never copied.
+  template <class R, class Handle, class... Ts>
+  boost::asio::awaitable<caf::expected<R>> ask(const Handle& to, std::chrono::milliseconds time_max, Ts... message);
+
+  /// Fails everything that still waits and lets go of all handles.
+  void stop();
+
+private:
+  template <class R, class Handler, class Handle, class... Ts>
+  class typed_ask;
+
+  using ask_list = boost::intrusive::list<pending_ask, boost::intrusive::constant_time_size<false>>;
+
+  void begin(pending_ask_ptr ask, std::chrono::milliseconds time_max);
+  void wait_for_sweep();
+  void sweep();
+
+  boost::asio::io_context& io_;
+  std::chrono::milliseconds sweep_interval_;
+  boost::asio::steady_timer timer_;
+  node_actors actors_;
+  caf::actor self_;
+  ask_list waiting_;
+  uint64_t tick_ = 0;
+  bool stopped_ = false;
+  std::shared_ptr<gateway*> alive_; ///< the timer's handler may run after the gateway's end
+};
+
+template <class R, class Handler, class Handle, class... Ts>
+class gateway::typed_ask final : public pending_ask {
+public:
+  typed_ask(boost::asio::io_context& io, Handler handler, Handle to, std::tuple<Ts...> message)
+    : io_{io}, handler_{std::move(handler)}, to_{std::move(to)}, message_{std::move(message)} {}
+
+  void send(caf::event_based_actor* self) override {
+    auto me = caf::intrusive_ptr<typed_ask>{this};
+    auto failed = [me](caf::error& problem) { me->deliver(std::move(problem)); };
+    // The handle goes now: one that lives on in a forgotten question would keep its actor alive.
+    auto to = std::exchange(to_, Handle{});
+    std::apply(
+      [&](Ts&... parts) {
+        if constexpr (std::is_same_v<R, caf::unit_t>) // CAF 0.17 makes an empty message of a unit_t.
+          self->request(caf::actor_cast<caf::actor>(to), caf::infinite, std::move(parts)...)
+            .then([me] { me->deliver(caf::unit); }, std::move(failed));
+        else
+          self->request(to, caf::infinite, std::move(parts)...)
+            .then([me](R& answer) { me->deliver(std::move(answer)); }, std::move(failed));
+      },
+      message_);
+  }
+
+  void resume() override {
+    if (handler_)
+      std::exchange(handler_, std::nullopt).value()(std::move(*answer_));
+  }
+
+  void resume(caf::error problem) override {
+    if (handler_)
+      std::exchange(handler_, std::nullopt).value()(caf::expected<R>{std::move(problem)});
+  }
+
+private:
+  template <class T>
+  void deliver(T&& answer) {
+    answer_.emplace(std::forward<T>(answer));
+    boost::asio::post(io_, [me = caf::intrusive_ptr<typed_ask>{this}] {
+      if (me->is_linked()) { // Not when it had waited too long, or the gateway is gone.
+        me->unlink();
+        me->resume();
+        me->deref(); // The list's.
+      }
+    });
+  }
+
+  boost::asio::io_context& io_;
+  std::optional<Handler> handler_;
+  Handle to_;
+  std::tuple<Ts...> message_;
+  std::optional<caf::expected<R>> answer_;
+};
+
+template <class R, class Handle, class... Ts>
+boost::asio::awaitable<caf::expected<R>> gateway::ask(const Handle& to, std::chrono::milliseconds time_max,
+                                                      Ts... message) {
+  auto initiate = [this, to, time_max](auto handler, std::tuple<Ts...> parts) mutable {
+    using ask_type = typed_ask<R, decltype(handler), Handle, Ts...>;
+    begin(caf::make_counted<ask_type>(io_, std::move(handler), std::move(to), std::move(parts)), time_max);
+  };
+  return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(caf::expected<R>)>(
+    std::move(initiate), boost::asio::use_awaitable, std::tuple<Ts...>{std::move(message)...});
+}
+
+} // namespace troupe::http

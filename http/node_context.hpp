@@ -1,0 +1,42 @@
+#pragma once
+
+#include "http/gateway.hpp"
+#include "http/helper_thread.hpp"
+#include "http/request_reader.hpp"
+#include "http/response.hpp"
+#include "http/router.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace troupe::http {
+
+/// Counts of what the server has done since it started. Written and read on the io thread.
+struct traffic {
+  uint64_t connections_open = 0;
+  uint64_t connections_total = 0;
+  uint64_t connections_refused = 0; ///< over the limit
+  std::array<uint64_t, 600> answers{}; ///< by status
+};
+
+/// What the endpoints work with: one for a node, on its io thread.
+struct node_context {
+  gateway& actors;
+  std::string tenant = "default";   ///< whose functions these are: the only tenant until requests are signed
+  std::string currency = "USD";     ///< of the costs in /v1/usage
+  std::string program_version;      ///< for /metrics
+  std::string origin = {};          ///< "http://address:port", set by the server when it listens
+  std::shared_ptr<traffic> counts = std::make_shared<traffic>(); ///< shared with sessions, which may end later
+  helper_thread helper = {};
+};
+
+/// One request and its answer, on the way through a route.
+struct exchange {
+  request& in;
+  const route& where;
+  response& out;
+};
+
+} // namespace troupe::http

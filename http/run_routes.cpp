@@ -1,0 +1,56 @@
+#include "http/run_routes.hpp"
+
+#include "config/limits.hpp"
+
+#include <chrono>
+
+namespace troupe::http {
+
+namespace {
+
+int status_of(invocation_status status) noexcept {
+  switch (status) {
+    case invocation_status::ok: return 200;
+    case invocation_status::error: return 500;
+    case invocation_status::timeout: return 504;
+    case invocation_status::crash: return 500;
+    case invocation_status::out_of_memory: return 500;
+    case invocation_status::throttled: return 429;
+  }
+  return 500;
+}
+
+} // namespace
+
+invocation make_invocation(const node_context& node, exchange& x, std::string name, trigger_kind trigger) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  invocation call;
+  call.id = uuid::make();
+  call.tenant = node.tenant;
+  call.name = std::move(name);
+  call.trigger = trigger;
+  call.payload = std::move(x.in.body);
+  if (call.payload.empty())
+    call.payload = "{}";
+  call.received_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+  return call;
+}
+
+boost::asio::awaitable<caf::expected<outcome>> invoke(node_context& node, invocation call) {
+  return node.actors.ask<outcome>(node.actors.actors().balancer, limits::invoke_time_max, atom::invoke{},
+                                  std::move(call));
+}
+
+boost::asio::awaitable<void> run_function(node_context& node, exchange& x) {
+  auto call = make_invocation(node, x, x.where.name, trigger_kind::http);
+  x.out.add_field("X-Amzn-RequestId", call.id.to_string());
+  auto result = co_await invoke(node, std::move(call));
+  if (!result) {
+    set_error(x.out, dialect::plain, result.error());
+    co_return;
+  }
+  x.out.status = status_of(result->status);
+  x.out.body = std::move(result->payload);
+}
+
+} // namespace troupe::http

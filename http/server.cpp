@@ -1,0 +1,183 @@
+#include "http/server.hpp"
+
+#include "http/session.hpp"
+#include "http/time_text.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace troupe::http {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto accept_pause = 100ms; ///< after accept has failed for want of descriptors or memory
+
+std::string endpoint_text(const tcp::endpoint& endpoint) {
+  const auto address = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+}
+
+/// Makes room at the connection limit: closes the connection that has been idle for longest. False when none is.
+bool close_longest_idle(server_state& state) {
+  session* oldest = nullptr;
+  for (auto& hook : state.sessions) {
+    auto& candidate = static_cast<session&>(hook);
+    if (candidate.at() == session::phase::idle && (!oldest || candidate.since() < oldest->since()))
+      oldest = &candidate;
+  }
+  if (oldest)
+    oldest->close();
+  return oldest != nullptr;
+}
+
+/// Says 503 to a client that there is no room for, without waiting for it.
+void turn_away(server_state& state, tcp::socket socket) {
+  ++state.counts->connections_refused;
+  response answer;
+  set_error(answer, dialect::plain, make_error(errc::unavailable, "too many connections, try again later"));
+  ++state.counts->answers[static_cast<size_t>(answer.status)];
+  std::string text;
+  append_head(text, answer, {.keep_alive = false}, state.date);
+  text += answer.body;
+  boost::system::error_code ignored; // A client that does not take these few bytes gets a closed connection.
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(text), ignored);
+  socket.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+void admit(const std::shared_ptr<server_state>& state, tcp::socket socket) {
+  if (state->counts->connections_open >= state->settings.connections_max && !close_longest_idle(*state))
+    return turn_away(*state, std::move(socket));
+  asio::co_spawn(state->io, session::run(std::make_unique<session>(std::move(socket), state)),
+                 [](std::exception_ptr problem) {
+                   if (!problem)
+                     return;
+                   try {
+                     std::rethrow_exception(problem);
+                   } catch (const std::exception& error) {
+                     spdlog::error("a connection ended: {}", error.what());
+                   }
+                 });
+}
+
+} // namespace
+
+void server_state::set_time() {
+  now = std::chrono::steady_clock::now();
+  date = http_date(std::chrono::system_clock::now());
+}
+
+/// What the accepting coroutine and the sweep share with the server; they may outlive it by a step.
+struct server::listener {
+  explicit listener(asio::io_context& io) : acceptor{io}, timer{io} {}
+
+  tcp::acceptor acceptor;
+  asio::steady_timer timer;
+
+  static asio::awaitable<void> accept(std::shared_ptr<listener> self, std::shared_ptr<server_state> state);
+  static asio::awaitable<void> sweep(std::shared_ptr<listener> self, std::shared_ptr<server_state> state);
+};
+
+asio::awaitable<void> server::listener::accept(std::shared_ptr<listener> self, std::shared_ptr<server_state> state) {
+  boost::system::error_code problem;
+  auto token = asio::redirect_error(asio::use_awaitable, problem);
+  while (self->acceptor.is_open()) {
+    tcp::socket socket = co_await self->acceptor.async_accept(token);
+    if (!problem) {
+      admit(state, std::move(socket));
+    } else if (problem != asio::error::operation_aborted && problem != asio::error::connection_aborted) {
+      spdlog::warn("cannot accept a connection: {}", problem.message());
+      asio::steady_timer pause{state->io, accept_pause};
+      co_await pause.async_wait(token);
+    }
+  }
+}
+
+asio::awaitable<void> server::listener::sweep(std::shared_ptr<listener> self, std::shared_ptr<server_state> state) {
+  boost::system::error_code problem;
+  auto token = asio::redirect_error(asio::use_awaitable, problem);
+  while (!state->stopping || !state->sessions.empty()) {
+    self->timer.expires_after(state->sweep_interval);
+    co_await self->timer.async_wait(token);
+    state->set_time();
+    for (auto at = state->sessions.begin(); at != state->sessions.end();)
+      static_cast<session&>(*at++).check_time();
+  }
+}
+
+server::server(asio::io_context& io, config::http_settings settings, node_context& node)
+  : state_{std::make_shared<server_state>(io, std::move(settings), node)}, listener_{std::make_shared<listener>(io)} {
+  const auto& s = state_->settings;
+  const auto shortest = std::min({s.header_timeout, s.body_timeout, s.idle_timeout});
+  state_->sweep_interval = std::clamp<std::chrono::milliseconds>(shortest / 4, 10ms, 1000ms);
+  state_->set_time();
+}
+
+server::~server() {
+  state_->stopping = true;
+  boost::system::error_code ignored; // The descriptor is gone in any case.
+  listener_->acceptor.close(ignored);
+  listener_->timer.cancel();
+}
+
+caf::error server::start() {
+  const auto& settings = state_->settings;
+  boost::system::error_code problem;
+  const auto address = asio::ip::make_address(settings.address, problem);
+  if (problem || !address.is_loopback())
+    return make_error(errc::invalid_argument, "http.address must be of loopback (127.0.0.1, ::1) until requests are "
+                                              "authenticated, not '" + settings.address + "'");
+  auto& acceptor = listener_->acceptor;
+  const tcp::endpoint endpoint{address, settings.port};
+  const auto failed = [&](std::string_view step) {
+    boost::system::error_code ignored;
+    acceptor.close(ignored);
+    if (problem == asio::error::address_in_use)
+      return make_error(errc::already_running, "another process listens on " + endpoint_text(endpoint));
+    return make_error(errc::io_error, std::string{"cannot "}.append(step) + " on " + endpoint_text(endpoint) + ": "
+                                        + problem.message());
+  };
+  if (acceptor.open(endpoint.protocol(), problem); problem)
+    return failed("open a socket");
+  if (acceptor.set_option(tcp::acceptor::reuse_address(true), problem); problem)
+    return failed("set options");
+  if (acceptor.bind(endpoint, problem); problem)
+    return failed("bind");
+  if (acceptor.listen(asio::socket_base::max_listen_connections, problem); problem)
+    return failed("listen");
+  const auto local = acceptor.local_endpoint(problem);
+  if (problem)
+    return failed("listen");
+  port_ = local.port();
+  state_->node.origin = "http://" + endpoint_text(local);
+  asio::co_spawn(state_->io, listener::accept(listener_, state_), asio::detached);
+  asio::co_spawn(state_->io, listener::sweep(listener_, state_), asio::detached);
+  return caf::none;
+}
+
+asio::awaitable<void> server::stop(std::chrono::milliseconds drain) {
+  const auto state = state_;
+  boost::system::error_code problem; // Of closing, where nothing can be done; and of a wait that was cut short.
+  listener_->acceptor.close(problem);
+  state->stopping = true;
+  for (auto at = state->sessions.begin(); at != state->sessions.end();)
+    if (auto& each = static_cast<session&>(*at++); each.at() == session::phase::idle)
+      each.close();
+  state->last_session_ended.expires_after(drain);
+  if (!state->sessions.empty())
+    co_await state->last_session_ended.async_wait(asio::redirect_error(asio::use_awaitable, problem));
+  for (auto at = state->sessions.begin(); at != state->sessions.end();)
+    static_cast<session&>(*at++).close();
+  listener_->timer.cancel();
+}
+
+} // namespace troupe::http

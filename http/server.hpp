@@ -1,0 +1,47 @@
+#pragma once
+
+#include "config/settings.hpp"
+#include "http/node_context.hpp"
+#include "http/server_state.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <caf/error.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+namespace troupe::http {
+
+/// The node's HTTP server: listens, keeps the sessions and ends those that are too slow. All on the io thread.
+/// `node` has to live until the io_context runs no more: sessions use it.
+class server {
+public:
+  server(boost::asio::io_context& io, config::http_settings settings, node_context& node);
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  /// Listens, and begins to accept. Fails with invalid_argument (not an address of loopback: requests are not
+  /// authenticated yet), already_running (the port is taken) or io_error.
+  caf::error start();
+
+  /// The port that it listens on: the system's choice when the settings say 0.
+  uint16_t local_port() const noexcept { return port_; }
+
+  /// Accepts nothing more, closes idle connections, and returns once the requests under way have been answered, or
+  /// after `drain`, when what is left is closed.
+  boost::asio::awaitable<void> stop(std::chrono::milliseconds drain);
+
+private:
+  struct listener;
+
+  std::shared_ptr<server_state> state_;
+  std::shared_ptr<listener> listener_;
+  uint16_t port_ = 0;
+};
+
+} // namespace troupe::http

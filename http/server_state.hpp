@@ -1,0 +1,42 @@
+#pragma once
+
+#include "config/settings.hpp"
+#include "http/node_context.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace troupe::http {
+
+class session;
+
+/// The hook by which a session hangs in its server's list; it leaves by itself when it ends.
+using session_hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+/// What a server's sessions share. It lives as long as the last of them; all on the io thread.
+struct server_state {
+  server_state(boost::asio::io_context& context, config::http_settings http, node_context& shared)
+    : io{context}, settings{std::move(http)}, node{shared}, counts{shared.counts}, last_session_ended{context} {}
+
+  /// Sets the coarse time that sessions stamp what they do with.
+  void set_time();
+
+  boost::asio::io_context& io;
+  config::http_settings settings;
+  node_context& node;
+  std::shared_ptr<traffic> counts;
+  std::chrono::milliseconds sweep_interval{1000};
+  std::chrono::steady_clock::time_point now; ///< at the last sweep
+  std::string date;                          ///< the Date field's value at the last sweep
+  boost::intrusive::list<session_hook, boost::intrusive::constant_time_size<false>> sessions;
+  size_t held_body_bytes = 0; ///< of requests that are under way
+  bool stopping = false;
+  boost::asio::steady_timer last_session_ended; ///< cancelled when it has, after `stopping`
+};
+
+} // namespace troupe::http

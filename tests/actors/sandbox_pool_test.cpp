@@ -1,0 +1,282 @@
+#define CAF_SUITE actors.sandbox_pool
+
+#include "actors/sandbox_pool.hpp"
+
+#include <caf/test/unit_test.hpp>
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+using pool_state = sandbox_pool::state;
+
+/// Builds a pool and writes its actions as text, such as "start 0" or "give 0 7", so that cases read as tables.
+struct fixture {
+  fixture() { make({}); }
+
+  void make(std::function<void(pool_settings&)> adjust) {
+    pool_settings settings;
+    settings.memory_bytes = 1024 * limits::mib;
+    settings.sandboxes_max = 100;
+    settings.queue_limit = 100;
+    settings.launches_max = 8;
+    settings.width = 4;
+    if (adjust)
+      adjust(settings);
+    pool = sandbox_pool{settings};
+  }
+
+  storage::function_version function(uint8_t number, uint32_t memory_mb = 128) {
+    storage::function_version f;
+    f.revision.bytes[15] = number;
+    f.config.memory_mb = memory_mb;
+    return f;
+  }
+
+  std::vector<std::string> actions() {
+    std::vector<std::string> texts;
+    while (auto action = pool.next(now)) {
+      if (const auto* give = std::get_if<sandbox_pool::give>(&*action))
+        texts.push_back("give " + std::to_string(give->slot) + " " + std::to_string(give->call));
+      else if (const auto* start = std::get_if<sandbox_pool::start>(&*action))
+        texts.push_back("start " + std::to_string(start->slot));
+      else
+        texts.push_back("stop " + std::to_string(std::get<sandbox_pool::stop>(*action).slot));
+    }
+    return texts;
+  }
+
+  std::vector<std::string> submit(const storage::function_version& f, call_ticket call) {
+    CAF_REQUIRE(pool.submit(f, call, now));
+    return actions();
+  }
+
+  std::vector<std::string> ready(sandbox_slot slot) {
+    pool.ready(slot, now);
+    return actions();
+  }
+
+  std::vector<std::string> idle(sandbox_slot slot, std::chrono::nanoseconds run) {
+    now += run;
+    pool.idle(slot, run, now);
+    return actions();
+  }
+
+  std::vector<std::string> gone(sandbox_slot slot) {
+    pool.gone(slot);
+    return actions();
+  }
+
+  using lines = std::vector<std::string>;
+
+  sandbox_pool pool;
+  sandbox_pool::time_point now{1h};
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(sandbox_pool_tests, fixture)
+
+CAF_TEST(the first invocation starts a sandbox and runs when it is ready) {
+  const auto f = function(1);
+  CAF_CHECK_EQUAL(submit(f, 1), lines{"start 0"});
+  CAF_CHECK_EQUAL(pool.count(pool_state::starting), 1u);
+  CAF_CHECK_EQUAL(pool.memory_used_bytes(), 128 * limits::mib);
+  CAF_CHECK_EQUAL(ready(0), lines{"give 0 1"});
+  CAF_CHECK_EQUAL(pool.count(pool_state::busy), 1u);
+}
+
+CAF_TEST(a warm sandbox takes the next invocation at once) {
+  const auto f = function(1);
+  submit(f, 1);
+  ready(0);
+  CAF_CHECK_EQUAL(idle(0, 100us), lines{});
+  CAF_CHECK_EQUAL(submit(f, 2), lines{"give 0 2"});
+}
+
+CAF_TEST(revisions do not share sandboxes) {
+  submit(function(1), 1);
+  ready(0);
+  idle(0, 100us);
+  CAF_CHECK_EQUAL(submit(function(2), 2), lines{"start 1"});
+}
+
+CAF_TEST(every invocation of a burst of long runs gets a sandbox) {
+  const auto f = function(1);
+  submit(f, 1);
+  ready(0);
+  idle(0, 200ms);
+  CAF_CHECK_EQUAL(submit(f, 2), lines{"give 0 2"});
+  CAF_CHECK_EQUAL(submit(f, 3), lines{"start 1"});
+  CAF_CHECK_EQUAL(submit(f, 4), lines{"start 2"});
+  CAF_CHECK_EQUAL(ready(2), lines{"give 2 3"});
+  CAF_CHECK_EQUAL(ready(1), lines{"give 1 4"});
+}
+
+CAF_TEST(a waiting invocation takes a sandbox that falls idle before the new one is ready) {
+  const auto f = function(1);
+  submit(f, 1);
+  ready(0);
+  idle(0, 200ms);
+  submit(f, 2);
+  CAF_CHECK_EQUAL(submit(f, 3), lines{"start 1"});
+  CAF_CHECK_EQUAL(idle(0, 200ms), lines{"give 0 3"});
+  CAF_CHECK_EQUAL(ready(1), lines{});
+}
+
+CAF_TEST(short runs share a sandbox until somebody has waited for long) {
+  const auto f = function(1);
+  submit(f, 1);
+  ready(0);
+  idle(0, 50us);
+  CAF_CHECK_EQUAL(submit(f, 2), lines{"give 0 2"});
+  CAF_CHECK_EQUAL(submit(f, 3), lines{});
+  CAF_CHECK(pool.holding());
+  now += 3ms;
+  CAF_CHECK_EQUAL(actions(), lines{"start 1"});
+}
+
+CAF_TEST(of several idle sandboxes the lowest one runs) {
+  const auto f = function(1);
+  submit(f, 1);
+  submit(f, 2);
+  submit(f, 3);
+  ready(0);
+  ready(1);
+  ready(2);
+  idle(1, 20ms);
+  idle(2, 20ms);
+  idle(0, 20ms);
+  CAF_CHECK_EQUAL(submit(f, 4), lines{"give 0 4"});
+  CAF_CHECK_EQUAL(submit(f, 5), lines{"give 1 5"});
+}
+
+CAF_TEST(only as many short runs go on as the width allows and a long one counts no more) {
+  make([](auto& settings) { settings.width = 1; });
+  const auto f = function(1);
+  submit(f, 1);
+  submit(f, 2);
+  ready(0);
+  ready(1);
+  idle(0, 50us);
+  idle(1, 50us);
+  CAF_CHECK_EQUAL(submit(f, 3), lines{"give 0 3"});
+  CAF_CHECK_EQUAL(submit(f, 4), lines{});
+  now += 2ms; // The run of 3 turns out to be a long one.
+  CAF_CHECK_EQUAL(actions(), lines{"give 1 4"});
+}
+
+CAF_TEST(a full queue and a function larger than the budget are refused) {
+  make([](auto& settings) { settings.queue_limit = 1; });
+  CAF_CHECK_EQUAL(submit(function(1), 1), lines{"start 0"});
+  CAF_CHECK(!pool.submit(function(1), 2, now));
+  ready(0);
+  CAF_CHECK(!pool.submit(function(2, 2048), 3, now));
+  CAF_CHECK_EQUAL(pool.waiting(), 0u);
+}
+
+CAF_TEST(the sandbox that has been idle for longest makes room) {
+  make([](auto& settings) { settings.memory_bytes = 256 * limits::mib; });
+  submit(function(1), 1);
+  ready(0);
+  submit(function(2), 2);
+  ready(1);
+  idle(1, 10ms);
+  idle(0, 10ms);
+  CAF_CHECK_EQUAL(submit(function(3), 3), lines{"stop 1"});
+  CAF_CHECK_EQUAL(gone(1), lines{"start 1"});
+}
+
+CAF_TEST(without room an invocation waits until a busy sandbox ends) {
+  make([](auto& settings) { settings.memory_bytes = 128 * limits::mib; });
+  submit(function(1), 1);
+  ready(0);
+  CAF_CHECK_EQUAL(submit(function(2), 2), lines{});
+  CAF_CHECK_EQUAL(idle(0, 10ms), lines{"stop 0"});
+  CAF_CHECK_EQUAL(gone(0), lines{"start 0"});
+}
+
+CAF_TEST(no more sandboxes start at one time than the limit says) {
+  make([](auto& settings) { settings.launches_max = 2; });
+  submit(function(1), 1);
+  submit(function(2), 2);
+  CAF_CHECK_EQUAL(submit(function(3), 3), lines{});
+  CAF_CHECK_EQUAL(ready(0), (lines{"give 0 1", "start 2"}));
+}
+
+CAF_TEST(a sandbox that dies leaves its place and the waiting ones get another) {
+  const auto f = function(1);
+  submit(f, 1);
+  submit(f, 2);
+  ready(0);
+  CAF_CHECK_EQUAL(gone(0), lines{});
+  CAF_CHECK_EQUAL(gone(1), lines{"start 0"});
+  CAF_CHECK_EQUAL(pool.memory_used_bytes(), 128 * limits::mib);
+}
+
+CAF_TEST(a failed start answers one of those who waited) {
+  const auto f = function(1);
+  submit(f, 1);
+  submit(f, 2);
+  pool.gone(0);
+  const auto call = pool.take_waiting(f.revision);
+  CAF_REQUIRE(call);
+  CAF_CHECK_EQUAL(*call, 1u);
+  CAF_CHECK_EQUAL(pool.waiting(), 1u);
+}
+
+CAF_TEST(who has waited for too long is taken out) {
+  make([](auto& settings) { settings.launches_max = 0; });
+  submit(function(1), 1);
+  now += 5s;
+  submit(function(1), 2);
+  now += 5s;
+  CAF_CHECK_EQUAL(pool.expire(now), std::vector<call_ticket>{1});
+  CAF_CHECK_EQUAL(pool.waiting(), 1u);
+}
+
+CAF_TEST(idle sandboxes end after their time) {
+  submit(function(1), 1);
+  ready(0);
+  idle(0, 1ms);
+  now += 10s;
+  submit(function(2), 2);
+  ready(1);
+  idle(1, 1ms);
+  pool.stop_idle_since(now - 5s);
+  CAF_CHECK_EQUAL(actions(), lines{"stop 0"});
+  CAF_CHECK_EQUAL(gone(0), lines{});
+  CAF_CHECK(!pool.knows(function(1).revision));
+  CAF_CHECK(pool.knows(function(2).revision));
+}
+
+CAF_TEST(a retired revision serves who waits and then ends) {
+  const auto f = function(1);
+  submit(f, 1);
+  ready(0);
+  idle(0, 10ms);
+  submit(f, 2);
+  pool.retire(f.revision);
+  CAF_CHECK_EQUAL(actions(), lines{});
+  CAF_CHECK_EQUAL(idle(0, 10ms), lines{"stop 0"});
+  CAF_CHECK_EQUAL(gone(0), lines{});
+  CAF_CHECK(pool.empty());
+}
+
+CAF_TEST(a drained pool ends up empty) {
+  submit(function(1), 1);
+  ready(0);
+  submit(function(2), 2);
+  ready(1);
+  idle(1, 10ms);
+  pool.drain();
+  CAF_CHECK_EQUAL(actions(), lines{"stop 1"});
+  gone(1);
+  CAF_CHECK_EQUAL(idle(0, 10ms), lines{"stop 0"});
+  gone(0);
+  CAF_CHECK(pool.empty());
+  CAF_CHECK_EQUAL(pool.memory_used_bytes(), 0u);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

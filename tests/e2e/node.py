@@ -1,0 +1,130 @@
+"""A real node as a test sees it: started, asked, stopped, and looked behind."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import traces
+
+PROGRAM = pathlib.Path(os.environ.get("TROUPE_PROGRAM", "build/release/troupe")).resolve()
+
+# Bounds of waits on a condition. Sanitizers make a start slow.
+READY_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 60
+POLL_SECONDS = 0.01
+
+
+def wait_until(condition, what, seconds=10):
+    """Waits until `condition()` is true and returns what it gave; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
+        time.sleep(POLL_SECONDS)
+    return value
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def command_environment(**variables):
+    """The environment of the test without what would configure the program, and with `variables`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
+    return {**kept, **variables}
+
+
+class Node:
+    """`troupe serve` on a free port of 127.0.0.1, with a data directory of its own."""
+
+    def __init__(self, directory, *options):
+        self.directory = pathlib.Path(directory)
+        self.data = self.directory / "data"
+        self.options = options
+        self.port = free_port()
+        self.process = None
+        self.cgroups = set()
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def start(self):
+        """Starts without waiting for anything."""
+        command = [PROGRAM, "serve", "--node.data-dir", self.data, "--http.port", self.port, *self.options]
+        self.log = open(self.directory / "node.log", "ab")
+        self.process = subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            cwd=self.directory, env=command_environment())
+        traces.expected_children.add(self.process.pid)
+        return self
+
+    def is_ready(self):
+        assert self.process.poll() is None, f"the node ended with {self.process.returncode}:\n{self.log_text()}"
+        with contextlib.suppress(OSError):
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as peer:
+                peer.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                return peer.recv(64).startswith(b"HTTP/1.1 200")
+        return False
+
+    def wait_ready(self):
+        wait_until(self.is_ready, f"the node is ready\n{self.log_text()}", READY_SECONDS_MAX)
+        self.cgroups |= traces.cgroups_of(traces.descendants(self.pid)) - traces.cgroups_of([os.getpid()])
+        return self
+
+    def log_text(self):
+        return (self.directory / "node.log").read_text(errors="replace")
+
+    def run(self, *arguments, input=None, timeout=60):
+        """Runs a command of the program against this node."""
+        return subprocess.run(
+            [str(PROGRAM), *map(str, arguments)], input=input, capture_output=True, text=True, timeout=timeout,
+            cwd=self.directory, env=command_environment(TROUPE_ENDPOINT=self.endpoint))
+
+    def signal(self, number):
+        self.cgroups |= traces.cgroups_of(traces.descendants(self.pid)) - traces.cgroups_of([os.getpid()])
+        self.process.send_signal(number)
+
+    def wait_end(self):
+        """Waits for the end of the process and answers its exit code."""
+        try:
+            code = self.process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the node did not stop within {STOP_SECONDS_MAX} s:\n{self.log_text()}") from None
+        traces.expected_children.discard(self.process.pid)
+        self.log.close()
+        return code
+
+    def stop(self):
+        """Stops as an operator would, and checks that it went well and left nothing."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        code = self.wait_end()
+        assert code == 0, f"the node ended with {code}:\n{self.log_text()}"
+        self.check_nothing_left()
+
+    def kill(self):
+        """kill -9. Nothing may run on for long behind it."""
+        self.signal(signal.SIGKILL)
+        self.wait_end()
+        wait_until(lambda: not traces.stray_children(), "the killed node's processes are gone", 10)
+
+    def check_nothing_left(self):
+        """No process, mount, cgroup or socket of a node that has stopped."""
+        assert traces.stray_children() == {}
+        assert traces.mounts_below(self.data) == []
+        assert traces.existing_cgroups(self.cgroups) == []
+        assert traces.sockets_below(self.data) == []
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", self.port)) != 0, "someone still listens on the node's port"

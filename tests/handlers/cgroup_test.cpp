@@ -1,0 +1,156 @@
+#define CAF_SUITE handlers.cgroup
+
+#include "handlers/sandbox/cgroups.hpp"
+
+#include "config/errc.hpp"
+#include "handlers/sandbox/small_file.hpp"
+
+#include <caf/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+using namespace troupe::handlers;
+
+namespace {
+
+/// A directory in which files say what a v2 hierarchy's would.
+struct hierarchies {
+  hierarchies() {
+    char name[] = "/tmp/troupe-test-XXXXXX";
+    root = ::mkdtemp(name);
+  }
+  ~hierarchies() { fs::remove_all(root); }
+
+  std::string v2(const std::string& name, const std::string& controllers) {
+    fs::create_directories(root / name);
+    std::ofstream{root / name / "cgroup.controllers"} << controllers << "\n";
+    return "42 32 0:26 / " + (root / name).string() + " rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+  }
+
+  static std::string v1(const std::string& point, const std::string& controllers) {
+    return "40 32 0:36 / " + point + " rw,nosuid shared:14 - cgroup cgroup rw," + controllers + "\n";
+  }
+
+  fs::path root;
+};
+
+const std::string other_mounts = "22 1 0:21 / / rw - ext4 /dev/vda rw\n"
+                                 "31 23 0:28 / /sys/fs/cgroup ro shared:9 - tmpfs tmpfs ro,mode=755\n"
+                                 "37 31 0:34 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n";
+
+cgroup_layout machine_layout() {
+  return *find_cgroups(read_small_file("/proc/self/mountinfo").value());
+}
+
+std::string group_name() {
+  return "troupe-test-" + std::to_string(::getpid());
+}
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(cgroup_tests, hierarchies)
+
+CAF_TEST(controllers are found in v1) {
+  auto layout = find_cgroups(other_mounts + v1("/sys/fs/cgroup/memory", "memory") + v1("/sys/fs/cgroup/pids", "pids"));
+  CAF_REQUIRE(layout);
+  CAF_CHECK(layout->memory.version == cgroup_version::v1);
+  CAF_CHECK_EQUAL(layout->memory.root, "/sys/fs/cgroup/memory");
+  CAF_CHECK_EQUAL(layout->pids.root, "/sys/fs/cgroup/pids");
+}
+
+CAF_TEST(controllers are found in v2) {
+  auto layout = find_cgroups(other_mounts + v2("unified", "cpuset cpu io memory pids"));
+  CAF_REQUIRE(layout);
+  CAF_CHECK(layout->memory.version == cgroup_version::v2);
+  CAF_CHECK_EQUAL(layout->memory.root, (root / "unified").string());
+  CAF_CHECK_EQUAL(layout->pids.root, layout->memory.root);
+}
+
+CAF_TEST(a v2 hierarchy without controllers does not hide v1) {
+  auto layout = find_cgroups(v2("unified", "hugetlb") + v1("/sys/fs/cgroup/memory", "memory")
+                             + v1("/sys/fs/cgroup/pids", "pids"));
+  CAF_REQUIRE(layout);
+  CAF_CHECK(layout->memory.version == cgroup_version::v1);
+  CAF_CHECK(layout->pids.version == cgroup_version::v1);
+}
+
+CAF_TEST(one controller here and one there) {
+  auto layout = find_cgroups(v2("unified", "pids") + v1("/sys/fs/cgroup/memory", "memory"));
+  CAF_REQUIRE(layout);
+  CAF_CHECK(layout->memory.version == cgroup_version::v1);
+  CAF_CHECK(layout->pids.version == cgroup_version::v2);
+}
+
+CAF_TEST(a missing controller is named) {
+  auto layout = find_cgroups(v1("/sys/fs/cgroup/memory", "memory"));
+  CAF_REQUIRE(!layout);
+  CAF_CHECK(troupe::code_of(layout.error()) == troupe::errc::not_supported);
+  CAF_CHECK_EQUAL(troupe::what_of(layout.error()), "the cgroup controller pids (neither v1 nor v2 has it)");
+  layout = find_cgroups(v2("unified", "memory_pressure pids"));
+  CAF_REQUIRE(!layout);
+  CAF_CHECK_EQUAL(troupe::what_of(layout.error()), "the cgroup controller memory (neither v1 nor v2 has it)");
+}
+
+CAF_TEST(groups are made with limits and go with their objects) {
+  const auto layout = machine_layout();
+  const fs::path directory = fs::path{layout.pids.root} / group_name();
+  {
+    auto node = node_cgroup::make(layout, group_name());
+    CAF_REQUIRE(node);
+    {
+      auto group = node->make_sandbox(3);
+      CAF_REQUIRE(group);
+      CAF_CHECK_EQUAL(group->limit_memory(1 << 28), caf::error{});
+      CAF_CHECK_EQUAL(read_small_file(directory / "3" / "pids.max").value_or(""), "256\n");
+      CAF_CHECK_EQUAL(group->oom_kills(), 0u);
+      auto joins = group->open_joins();
+      CAF_REQUIRE(joins);
+      CAF_CHECK_EQUAL(joins->size(), layout.pids.root == layout.memory.root ? 1u : 2u);
+      CAF_CHECK_EQUAL(group->recycle(), layout.memory.version == cgroup_version::v1);
+      CAF_CHECK_EQUAL(group->limit_memory(1 << 27), caf::error{});
+    }
+    CAF_CHECK(!fs::exists(directory / "3"));
+    CAF_CHECK(fs::exists(directory));
+  }
+  CAF_CHECK(!fs::exists(directory));
+}
+
+CAF_TEST(what a killed node left is removed) {
+  const auto layout = machine_layout();
+  for (const auto& controller_root : {layout.memory.root, layout.pids.root})
+    fs::create_directories(fs::path{controller_root} / group_name() / "17");
+  auto node = node_cgroup::make(layout, group_name());
+  CAF_REQUIRE(node);
+  CAF_CHECK(!fs::exists(fs::path{layout.memory.root} / group_name() / "17"));
+  CAF_CHECK(!fs::exists(fs::path{layout.pids.root} / group_name() / "17"));
+}
+
+CAF_TEST(processes that are still ending are waited for) {
+  const auto layout = machine_layout();
+  const fs::path stale = fs::path{layout.pids.root} / group_name() / "1";
+  fs::create_directories(stale);
+  int ends[2];
+  CAF_REQUIRE_EQUAL(::pipe(ends), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    ::close(ends[1]);
+    ::_exit(::read(ends[0], &byte, 1) == 0 ? 0 : 1);
+  }
+  CAF_REQUIRE_EQUAL(write_small_file(stale / "cgroup.procs", std::to_string(child)), 0);
+  ::close(ends[1]); // from here on it ends by itself
+  auto node = node_cgroup::make(layout, group_name());
+  CAF_CHECK(node);
+  CAF_CHECK(!fs::exists(stale));
+  ::waitpid(child, nullptr, 0);
+  ::close(ends[0]);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

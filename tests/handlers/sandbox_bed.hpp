@@ -1,0 +1,183 @@
+#pragma once
+
+#include "config/errc.hpp"
+#include "handlers/sandbox/process.hpp"
+#include "handlers/sandbox/sandbox_factory.hpp"
+#include "handlers/wire/frames.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/// What the sandbox suites share: a factory with the built host program in a directory of its own, bundles made of
+/// text, and one side of the conversation with a handler. Failures that make a test pointless throw.
+namespace sandbox_bed {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+using troupe::handlers::sandbox_death;
+using troupe::handlers::sandbox_process;
+using troupe::handlers::sandbox_spec;
+
+/// Runs the Python that an event brings and answers with what it left in `result`.
+constexpr std::string_view runner = R"(
+def handler(event):
+    names = {}
+    exec(event["code"], names)
+    return names.get("result")
+)";
+
+inline std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      result += '\\';
+    if (c == '\n')
+      result += "\\n";
+    else
+      result += c;
+  }
+  return result + '"';
+}
+
+inline bool read_exactly(int fd, std::string& out, size_t size) {
+  out.resize(size);
+  for (size_t got = 0; got < size;) {
+    const ssize_t count = ::recv(fd, out.data() + got, size - got, 0);
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
+      return false;
+    if (count > 0)
+      got += static_cast<size_t>(count);
+    else if (!troupe::handlers::wait_readable(fd, 20s))
+      return false;
+  }
+  return true;
+}
+
+struct frame {
+  troupe::wire::reply_header header;
+  std::string payload;
+};
+
+/// The next frame, or nothing when the process has ended.
+inline std::optional<frame> read_frame(const sandbox_process& process) {
+  const int fd = process.channel.get();
+  std::string bytes;
+  if (!read_exactly(fd, bytes, troupe::wire::prefix_bytes))
+    return std::nullopt;
+  const auto prefix = troupe::wire::read_prefix(bytes);
+  frame result;
+  if (!read_exactly(fd, bytes, prefix->header_bytes) || !read_exactly(fd, result.payload, prefix->payload_bytes))
+    return std::nullopt;
+  result.header = troupe::wire::decode_reply(bytes).value();
+  return result;
+}
+
+inline void send_event(const sandbox_process& process, std::string_view event) {
+  std::string bytes;
+  troupe::wire::encode_invoke(bytes, {.request_id = "r", .deadline_ms = 0, .client_context = {}}, event.size());
+  bytes += event;
+  if (::send(process.channel.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
+    throw std::runtime_error("the event was not taken");
+}
+
+/// The payload of the next frame; "(gone)" when the process ended instead.
+inline std::string answer_of(const sandbox_process& process) {
+  auto answer = read_frame(process);
+  return answer ? std::move(answer->payload) : "(gone)";
+}
+
+/// What `code` left in `result`, as JSON; "(gone)" when the process ended instead.
+inline std::string run(const sandbox_process& process, std::string_view code) {
+  send_event(process, "{\"code\":" + quoted(code) + "}");
+  return answer_of(process);
+}
+
+inline std::string text_of(const fs::path& file) {
+  std::ifstream stream{file};
+  return {std::istreambuf_iterator<char>{stream}, {}};
+}
+
+class bed {
+public:
+  bed() {
+    char name[] = "/tmp/troupe-test-XXXXXX";
+    if (::mkdtemp(name) == nullptr)
+      throw std::runtime_error("no directory for the test");
+    directory = name;
+    settings.host_program = fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "troupe-python3";
+    settings.run_dir = directory / "run";
+    settings.cgroup_name = "troupe-test-" + std::to_string(::getpid());
+    settings.pool_target = 2;
+    runner_bundle = bundle("runner", runner);
+  }
+
+  ~bed() {
+    factory.reset();
+    fs::remove_all(directory);
+  }
+
+  void open() {
+    auto made = troupe::handlers::make_sandbox_factory(settings);
+    if (!made)
+      throw std::runtime_error(troupe::what_of(made.error()));
+    factory = std::move(*made);
+  }
+
+  /// A bundle directory with the one file main.py.
+  std::string bundle(const std::string& name, std::string_view text) {
+    const fs::path path = directory / name;
+    fs::create_directory(path);
+    std::ofstream{path / "main.py"} << text;
+    return path;
+  }
+
+  sandbox_spec spec(std::string bundle_dir) const {
+    return {.runtime = "python3",
+            .handler = "main.handler",
+            .bundle_dir = std::move(bundle_dir),
+            .function_name = "f",
+            .function_version = "$LATEST",
+            .memory_mb = 128,
+            .environment = {{"COLOUR", "blue"}}};
+  }
+
+  sandbox_process launch(const sandbox_spec& what) {
+    auto process = factory->launch(what);
+    if (!process)
+      throw std::runtime_error(troupe::what_of(process.error()));
+    return std::move(*process);
+  }
+
+  /// A sandbox with the runner, ready.
+  sandbox_process runner_sandbox() {
+    auto process = launch(spec(runner_bundle));
+    if (const auto first = read_frame(process); !first || first->header.kind != troupe::wire::frame_kind::ready)
+      throw std::runtime_error("the runner is not ready: " + (first ? first->payload : "ended"));
+    return process;
+  }
+
+  fs::path directory;
+  troupe::handlers::factory_settings settings;
+  std::string runner_bundle;
+  std::unique_ptr<troupe::handlers::sandbox_factory> factory;
+};
+
+/// A bed whose factory is up.
+struct open_bed : bed {
+  open_bed() { open(); }
+};
+
+} // namespace sandbox_bed

@@ -1,0 +1,206 @@
+#pragma once
+
+#include "actors/messages.hpp"
+#include "config/errc.hpp"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// Stand-ins for the actors behind HTTP, so that its tests need no sandboxes and no database.
+namespace troupe::http::test {
+
+/// What the balancer has been sent last, and the promises that it keeps back.
+struct balancer_memory {
+  invocation last;
+  std::vector<caf::typed_response_promise<outcome>> held;
+  bool released = false;
+};
+
+inline outcome outcome_of(const invocation& call, invocation_status status, std::string payload) {
+  outcome result;
+  result.id = call.id;
+  result.status = status;
+  result.payload = std::move(payload);
+  result.log_tail = call.wants_log ? "a line\n" : "";
+  result.version = "$LATEST";
+  return result;
+}
+
+/// Answers by the function's name: "echo" the event, "context" the client context, "raise", "timeout", "crash" and
+/// "out_of_memory" as such handlers do, "busy", "stopping", "broken" and "not-json" with errors, "hold" once it is
+/// released; all others do not exist.
+inline balancer_actor::behavior_type fake_balancer(balancer_actor::stateful_pointer<balancer_memory> self) {
+  return {
+    [self](atom::invoke, invocation& call) -> caf::result<outcome> {
+      self->state.last = call;
+      const std::string document = R"({"errorType":"ValueError","errorMessage":"no","stackTrace":[]})";
+      if (call.name == "echo")
+        return outcome_of(call, invocation_status::ok, std::move(call.payload));
+      if (call.name == "context")
+        return outcome_of(call, invocation_status::ok, call.client_context);
+      if (call.name == "raise")
+        return outcome_of(call, invocation_status::error, document);
+      if (call.name == "timeout")
+        return outcome_of(call, invocation_status::timeout, document);
+      if (call.name == "crash")
+        return outcome_of(call, invocation_status::crash, document);
+      if (call.name == "out_of_memory")
+        return outcome_of(call, invocation_status::out_of_memory, document);
+      if (call.name == "busy")
+        return make_error(errc::too_many_requests);
+      if (call.name == "stopping")
+        return make_error(errc::shutting_down);
+      if (call.name == "broken")
+        return make_error(errc::sandbox_failed);
+      if (call.name == "not-json")
+        return make_error(errc::invalid_payload, "the event is not JSON: byte 3");
+      if (call.name == "hold" && self->state.released)
+        return outcome_of(call, invocation_status::ok, R"("late")");
+      if (call.name == "hold") {
+        self->state.held.push_back(self->make_response_promise<outcome>());
+        return self->state.held.back();
+      }
+      return make_error(errc::function_not_found, "Function not found: " + call.name);
+    },
+    [](atom::update, const function_ptr&) {},
+    // Here: answers everything that was held back, and from now on at once.
+    [self](atom::remove, const std::string&, const std::string&) {
+      self->state.released = true;
+      for (auto& promise : std::exchange(self->state.held, {}))
+        promise.deliver(outcome_of({}, invocation_status::ok, R"("late")"));
+    },
+  };
+}
+
+struct worker_memory {
+  worker_status status;
+  uint32_t flushes = 0;
+};
+
+inline worker_actor::behavior_type fake_worker(worker_actor::stateful_pointer<worker_memory> self, worker_status status) {
+  self->state.status = status;
+  return {
+    [](atom::invoke, const invocation&) -> caf::result<outcome> { return make_error(errc::internal); },
+    [](atom::retire, const uuid&, const digest&) {},
+    [self](atom::flush) -> caf::result<caf::unit_t> {
+      ++self->state.flushes;
+      return caf::unit;
+    },
+    [self](atom::status) -> caf::result<worker_status> { return self->state.status; },
+    [](atom::drain) -> caf::result<caf::unit_t> { return caf::unit; },
+  };
+}
+
+struct store_memory {
+  std::map<std::string, function_version> functions;
+  std::map<std::string, std::string> bundles;
+};
+
+inline caf::error no_function(const std::string& name) {
+  return make_error(errc::function_not_found, "Function not found: " + name);
+}
+
+inline void put_zip(store_memory& memory, function_version& function, const std::string& zip) {
+  function.bundle = digest::of(zip);
+  function.bundle_bytes = zip.size();
+  memory.bundles[function.bundle.hex()] = zip;
+}
+
+inline caf::result<function_version> change_function(store_memory& memory, const std::string& name,
+                                                     const function_change& change) {
+  const auto at = memory.functions.find(name);
+  if (at == memory.functions.end())
+    return no_function(name);
+  auto& function = at->second;
+  if (change.expected_revision && *change.expected_revision != function.revision)
+    return make_error(errc::conflict);
+  function.revision = uuid::make();
+  function.config.memory_mb = change.memory_mb.value_or(function.config.memory_mb);
+  function.config.environment = change.environment.value_or(function.config.environment);
+  if (change.zip)
+    put_zip(memory, function, *change.zip);
+  return function;
+}
+
+inline handler_store_actor::behavior_type fake_store(handler_store_actor::stateful_pointer<store_memory> self) {
+  return {
+    [self](atom::create, const function_config& config, const std::string& zip) -> caf::result<function_version> {
+      if (self->state.functions.count(config.name) > 0)
+        return make_error(errc::function_exists, "Function already exist: " + config.name);
+      function_version function;
+      function.config = config;
+      function.revision = uuid::make();
+      put_zip(self->state, function, zip);
+      return self->state.functions[config.name] = function;
+    },
+    [self](atom::change, const std::string&, const std::string& name, const function_change& change) {
+      return change_function(self->state, name, change);
+    },
+    [self](atom::get, const std::string&, const std::string& name) -> caf::result<function_version> {
+      const auto at = self->state.functions.find(name);
+      return at == self->state.functions.end() ? caf::result<function_version>{no_function(name)}
+                                               : caf::result<function_version>{at->second};
+    },
+    [self](atom::list, const std::string&) -> caf::result<std::vector<function_version>> {
+      std::vector<function_version> all;
+      for (const auto& [name, function] : self->state.functions)
+        all.push_back(function);
+      return all;
+    },
+    [self](atom::remove, const std::string&, const std::string& name) -> caf::result<caf::unit_t> {
+      return self->state.functions.erase(name) > 0 ? caf::result<caf::unit_t>{caf::unit}
+                                                   : caf::result<caf::unit_t>{no_function(name)};
+    },
+    [self](atom::bundle, const digest& id) -> caf::result<std::string> {
+      const auto at = self->state.bundles.find(id.hex());
+      return at == self->state.bundles.end() ? caf::result<std::string>{no_function(id.hex())}
+                                             : caf::result<std::string>{at->second};
+    },
+    [](atom::unpack, const digest&) -> caf::result<std::string> { return make_error(errc::internal); },
+    [](atom::follow, const balancer_actor&) -> caf::result<caf::unit_t> { return caf::unit; },
+    [](atom::follow, const worker_actor&) -> caf::result<caf::unit_t> { return caf::unit; },
+    [](atom::release, const digest&) {},
+  };
+}
+
+/// What the ledger answers with, and the filter that it was asked with last.
+struct ledger_memory {
+  std::vector<usage_record> records;
+  std::vector<usage_row> rows;
+  std::vector<function_metrics> metrics;
+};
+
+/// Shows the filter that it got: in the function's name of the answer.
+inline ledger_actor::behavior_type fake_ledger(ledger_actor::stateful_pointer<ledger_memory> self, ledger_memory memory) {
+  self->state = std::move(memory);
+  return {
+    [](atom::append, const std::vector<usage_record>&) {},
+    [](atom::append, const usage_record&) -> caf::result<caf::unit_t> { return caf::unit; },
+    [self](atom::records, const ledger_filter& filter) -> caf::result<std::vector<usage_record>> {
+      std::vector<usage_record> found;
+      for (const auto& record : self->state.records)
+        if (record.id > filter.after && found.size() < filter.count_max)
+          found.push_back(record);
+      return found;
+    },
+    [self](atom::usage, const ledger_filter& filter) -> caf::result<std::vector<usage_row>> {
+      auto rows = self->state.rows;
+      for (auto& row : rows)
+        row.function += " " + filter.function + " " + std::to_string(filter.since_ms) + " "
+                        + std::to_string(filter.until_ms);
+      return rows;
+    },
+    [](atom::verify) -> caf::result<verify_report> {
+      verify_report report;
+      report.records = 7;
+      report.rows = 2;
+      report.faults = {"a \"fault\""};
+      return report;
+    },
+    [self](atom::metrics) -> caf::result<std::vector<function_metrics>> { return self->state.metrics; },
+  };
+}
+
+} // namespace troupe::http::test

@@ -1,0 +1,108 @@
+#define CAF_SUITE http.gateway
+
+#include "http/gateway.hpp"
+
+#include <caf/test/unit_test.hpp>
+
+#include "node_fixture.hpp"
+
+using namespace troupe;
+using namespace troupe::http;
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+
+namespace {
+
+invocation call_of(std::string name, std::string payload = "1") {
+  invocation call;
+  call.id = uuid::make();
+  call.name = std::move(name);
+  call.payload = std::move(payload);
+  return call;
+}
+
+test::node_options quick_sweep() {
+  auto options = test::test_node::ready();
+  options.gateway_sweep = 5ms;
+  return options;
+}
+
+struct fixture {
+  test::test_node node{quick_sweep()};
+
+  std::future<caf::expected<outcome>> begin(invocation call, std::chrono::milliseconds time_max) {
+    return node.start_on_io<caf::expected<outcome>>([this, call, time_max] {
+      return node.gate.ask<outcome>(node.gate.actors().balancer, time_max, atom::invoke{}, call);
+    });
+  }
+
+  caf::expected<outcome> invoke(invocation call, std::chrono::milliseconds time_max = 10s) {
+    return begin(std::move(call), time_max).get();
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(gateway_tests, fixture)
+
+CAF_TEST(an answer comes back whole) {
+  auto call = call_of("echo", std::string(100'000, 'x'));
+  const auto id = call.id;
+  const auto result = invoke(std::move(call));
+  CAF_REQUIRE(result.engaged());
+  CAF_CHECK(result->id == id);
+  CAF_CHECK_EQUAL(result->payload.size(), 100'000u);
+}
+
+CAF_TEST(the error of an actor comes back as it is) {
+  const auto result = invoke(call_of("absent"));
+  CAF_REQUIRE(!result.engaged());
+  CAF_CHECK(code_of(result.error()) == errc::function_not_found);
+  CAF_CHECK_EQUAL(what_of(result.error()), "Function not found: absent");
+}
+
+CAF_TEST(an answer without a value is one too) {
+  const auto done = node.on_io<caf::expected<caf::unit_t>>(
+    [this] { return node.gate.ask<caf::unit_t>(node.gate.actors().worker, 10s, atom::flush{}); });
+  CAF_CHECK(done.engaged());
+  const auto refused = node.on_io<caf::expected<caf::unit_t>>([this] {
+    return node.gate.ask<caf::unit_t>(node.gate.actors().store, 10s, atom::remove{}, std::string{"default"},
+                                      std::string{"absent"});
+  });
+  CAF_CHECK(code_of(refused.error()) == errc::function_not_found);
+}
+
+CAF_TEST(who is never answered hears of it and a late answer does no harm) {
+  CAF_CHECK(code_of(invoke(call_of("hold"), 20ms).error()) == errc::unavailable);
+  caf::anon_send(node.gate.actors().balancer, atom::remove{}, std::string{}, std::string{});
+  CAF_CHECK(invoke(call_of("echo")).engaged());
+}
+
+CAF_TEST(an actor that has ended is unavailable) {
+  caf::anon_send_exit(node.gate.actors().balancer, caf::exit_reason::kill);
+  CAF_CHECK(code_of(invoke(call_of("echo")).error()) == errc::unavailable);
+}
+
+CAF_TEST(many questions at one time find their own answers) {
+  const size_t count = 500;
+  std::vector<std::future<caf::expected<outcome>>> answers;
+  for (size_t i = 0; i < count; ++i)
+    answers.push_back(begin(call_of("echo", std::to_string(i)), 10s));
+  for (size_t i = 0; i < count; ++i) {
+    const auto answer = answers[i].get();
+    CAF_REQUIRE(answer.engaged());
+    CAF_CHECK_EQUAL(answer->payload, std::to_string(i));
+  }
+}
+
+CAF_TEST(a stop fails what waits and what comes after) {
+  auto waiting = begin(call_of("hold"), 10s);
+  node.on_io<int>([this]() -> awaitable<int> {
+    node.gate.stop();
+    co_return 0;
+  });
+  CAF_CHECK(code_of(waiting.get().error()) == errc::shutting_down);
+  CAF_CHECK(code_of(invoke(call_of("echo")).error()) == errc::shutting_down);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

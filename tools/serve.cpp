@@ -1,0 +1,91 @@
+#include "actors/io_scheduler.hpp"
+#include "actors/node.hpp"
+#include "config/logging.hpp"
+#include "http/gateway.hpp"
+#include "http/server.hpp"
+#include "tools/commands.hpp"
+#include "tools/console.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+
+namespace troupe::tools {
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+std::filesystem::path program_directory() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+/// Everything that serves, on the io thread; main's, since nothing here is a singleton.
+struct serving {
+  serving(asio::io_context& io, node& actors, const config::settings& given)
+    : settings{given},
+      gateway{io, actors.system(), actors.actors()},
+      context{.actors = gateway, .currency = settings.billing.currency, .program_version = TROUPE_VERSION},
+      server{io, settings.http, context} {}
+
+  const config::settings& settings;
+  http::gateway gateway;
+  http::node_context context;
+  http::server server;
+};
+
+/// A second signal while the node stops: what still runs is ended at once.
+asio::awaitable<void> hurry(asio::signal_set& signals, serving& all) {
+  co_await signals.async_wait(asio::use_awaitable);
+  spdlog::info("stopping at once");
+  co_await all.gateway.ask<caf::unit_t>(all.gateway.actors().worker, 10s, atom::drain::value);
+}
+
+/// Waits for a signal, then stops in order: no new requests, the last answers, the sandboxes, the actors.
+asio::awaitable<void> stop_on_signal(asio::io_context& io, serving& all) {
+  asio::signal_set signals{io, SIGINT, SIGTERM};
+  co_await signals.async_wait(asio::use_awaitable);
+  spdlog::info("stopping: finishing what runs");
+  asio::co_spawn(io, hurry(signals, all), asio::detached);
+  const auto drain_time = all.settings.worker.drain_timeout;
+  co_await all.server.stop(drain_time);
+  const auto worker = all.gateway.actors().worker;
+  if (const auto drained = co_await all.gateway.ask<caf::unit_t>(worker, drain_time + 10s, atom::drain::value); !drained)
+    spdlog::warn("not all sandboxes ended in time: {}", what_of(drained.error()));
+  all.gateway.stop();
+  io.stop();
+}
+
+} // namespace
+
+int serve(const config::resolved_options& options) {
+  const auto& settings = options.values;
+  config::set_up_logging(settings.log);
+  asio::io_context io{1};
+  auto started = node::start(settings, io, program_directory());
+  if (!started)
+    return fail(started.error());
+  auto& node = **started;
+  io_scheduler::of(node.system()).bind_to_this_thread();
+  serving all{io, node, settings};
+  const auto problem = all.server.start();
+  if (!problem) {
+    spdlog::info("node {} serves on {}", settings.node.name, all.context.origin);
+    asio::co_spawn(io, stop_on_signal(io, all), asio::detached);
+    io.run();
+  } else {
+    all.gateway.stop();
+  }
+  node.stop();
+  if (problem)
+    return fail(problem);
+  spdlog::info("stopped");
+  return 0;
+}
+
+} // namespace troupe::tools
