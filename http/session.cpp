@@ -57,7 +57,9 @@ asio::awaitable<void> session::serve() {
     socket_.set_option(asio::ip::tcp::no_delay(true), failed_);
   while (open_ && !failed_) {
     begin_request();
-    if (!co_await receive_request())
+    // Not in the condition: g++ 12 lays the coroutine's frame out wrongly for `if (!co_await ...) co_return`.
+    const bool complete = co_await receive_request();
+    if (!complete)
       co_return;
     if (!refused_)
       co_await answer_request();

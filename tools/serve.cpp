@@ -55,7 +55,8 @@ asio::awaitable<void> stop_on_signal(asio::io_context& io, serving& all) {
   const auto drain_time = all.settings.worker.drain_timeout;
   co_await all.server.stop(drain_time);
   const auto worker = all.gateway.actors().worker;
-  if (const auto drained = co_await all.gateway.ask<caf::unit_t>(worker, drain_time + 10s, atom::drain::value); !drained)
+  const auto drained = co_await all.gateway.ask<caf::unit_t>(worker, drain_time + 10s, atom::drain::value);
+  if (!drained)
     spdlog::warn("not all sandboxes ended in time: {}", what_of(drained.error()));
   all.gateway.stop();
   io.stop();

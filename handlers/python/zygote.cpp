@@ -11,6 +11,7 @@
 #include "handlers/wire/fd_passing.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -27,15 +28,15 @@ namespace {
 
 using namespace handlers;
 
-/// The node reads every answer; when it is gone, the next request says so.
-void tell(const zygote_reply& reply, std::span<const int> fds = {}) {
-  wire::send_message(control_fd, bytes_of(reply), fds);
+/// False when the node is gone; then the next request does not come either.
+bool tell(const zygote_reply& reply, std::span<const int> fds = {}) {
+  return wire::send_message(control_fd, bytes_of(reply), fds);
 }
 
-void tell_failure(const std::system_error& error, std::span<const int> fds = {}) {
+bool tell_failure(const std::system_error& error, std::span<const int> fds = {}) {
   zygote_reply reply;
   reply.failure = step_report::of(error.what(), 0); // names the step and errno's text
-  tell(reply, fds);
+  return tell(reply, fds);
 }
 
 /// Where zygote and child meet: the child goes on when the byte comes, and ends when the zygote does.
@@ -57,8 +58,10 @@ struct barrier {
       ::_exit(125);
   }
 
-  /// Cannot fail while this process holds the other end as well.
-  void release() { ::write(releasing.get(), "", 1) == 1 ? void() : ::_exit(1); }
+  void release() {
+    if (::write(releasing.get(), "", 1) != 1) // which cannot be: this process holds the other end as well
+      ::_exit(1);
+  }
 };
 
 class zygote {
@@ -72,17 +75,17 @@ public:
 private:
   void answer(wire::fd_message message);
   void prepare();
-  void launch(const launch_request& request, const std::vector<unique_fd>& fds);
+  void launch(uint32_t slot, const std::vector<unique_fd>& fds);
   sandbox_parts take_parts();
   void go_home();
-  [[noreturn]] void run_child(const launch_request& request, const std::vector<unique_fd>& fds, int tmp, barrier& gate);
+  [[noreturn]] void run_child(const std::vector<unique_fd>& fds, int tmp, barrier& gate) noexcept;
 
   unique_fd home_; ///< its own network namespace, which it leaves for the moment of a clone
   std::vector<sandbox_parts> prepared_;
 };
 
 void zygote::serve_node() {
-  while (auto message = wire::receive_message(control_fd, control_message_bytes_max)) {
+  while (auto message = wire::receive_message(control_fd, sizeof(zygote_request))) {
     try {
       answer(std::move(*message));
     } catch (const std::system_error& error) {
@@ -92,16 +95,11 @@ void zygote::serve_node() {
 }
 
 void zygote::answer(wire::fd_message message) {
-  switch (kind_of_request(message.bytes).value_or(request_kind::go_on)) {
-    case request_kind::prepare:
-      return prepare();
-    case request_kind::launch:
-      if (const auto request = decode_launch(message.bytes); request && message.fds.size() > launch_fd::first_cgroup)
-        return launch(*request, message.fds);
-      break;
-    case request_kind::go_on:
-      break;
-  }
+  const auto request = message_of<zygote_request>(message.bytes);
+  if (request && request->kind == request_kind::prepare)
+    return prepare();
+  if (request && request->kind == request_kind::launch && message.fds.size() > launch_fd::first_cgroup)
+    return launch(request->slot, message.fds);
   throw std::system_error{EBADMSG, std::generic_category(), "understand a request"};
 }
 
@@ -128,7 +126,7 @@ sandbox_parts zygote::take_parts() {
   return parts;
 }
 
-void zygote::launch(const launch_request& request, const std::vector<unique_fd>& fds) {
+void zygote::launch(uint32_t slot, const std::vector<unique_fd>& fds) {
   const sandbox_parts parts = take_parts();
   barrier gate;
   check(::setns(parts.network.get(), CLONE_NEWNET), "enter the sandbox's network"); // the child inherits it
@@ -136,11 +134,11 @@ void zygote::launch(const launch_request& request, const std::vector<unique_fd>&
   before_fork();
   const pid_t pid = clone_sibling(sandbox_namespaces(), pidfd);
   if (pid == 0)
-    run_child(request, fds, parts.tmp.get(), gate);
+    run_child(fds, parts.tmp.get(), gate);
   const int child[] = {pidfd.get()};
   try {
     check(pid, "clone a sandbox");
-    write_id_maps(pid, request.slot);
+    write_id_maps(pid, slot);
     // The node is told first: a child that it does not know of never gets past the barrier.
     zygote_reply reply;
     reply.kind = reply_kind::launched;
@@ -154,28 +152,34 @@ void zygote::launch(const launch_request& request, const std::vector<unique_fd>&
   go_home();
 }
 
-void zygote::run_child(const launch_request& request, const std::vector<unique_fd>& fds, int tmp, barrier& gate) {
+/// noexcept: an error that got out of here would find the zygote's handlers, and a second zygote would run.
+void zygote::run_child(const std::vector<unique_fd>& fds, int tmp, barrier& gate) noexcept {
   gate.wait();
+  const int set_up = fds[launch_fd::set_up].get();
+  auto request = receive_launch(set_up);
+  if (!request)
+    give_up(set_up, "learn what to serve");
   int cgroups[wire::passed_fds_max];
   size_t count = 0;
   for (size_t i = launch_fd::first_cgroup; i < fds.size(); ++i)
     cgroups[count++] = fds[i].get();
   enter_cage({.channel = fds[launch_fd::channel].get(),
               .log = fds[launch_fd::log].get(),
-              .status = fds[launch_fd::status].get(),
+              .set_up = set_up,
               .bundle = fds[launch_fd::bundle].get(),
               .tmp = tmp,
               .cgroups = {cgroups, count}});
   after_fork_child();
-  serve({.handler = request.handler,
-         .function_name = request.function_name,
-         .function_version = request.function_version,
-         .memory_mb = request.memory_mb,
-         .environment = request.environment},
+  serve({.handler = std::move(request->handler),
+         .function_name = std::move(request->function_name),
+         .function_version = std::move(request->function_version),
+         .memory_mb = request->memory_mb,
+         .environment = std::move(request->environment)},
         cage_channel);
 }
 
-/// Goes on in a new process, since no process can enter a PID namespace that it made. The node is told of it first.
+/// Goes on in a new process: one that unshared its PID namespace is not in the new one itself, and only one that is in
+/// there can clone into namespaces below it. The node is told of it first.
 void become_zygote() {
   const unique_fd keeper = start_keeper(life_fd);
   barrier gate;
@@ -218,7 +222,8 @@ int run_zygote(const std::string& mount_point) {
     tell(reply);
     self.serve_node();
   } catch (const std::system_error& error) {
-    tell_failure(error);
+    if (!tell_failure(error))
+      std::fprintf(stderr, "troupe-python3: %s\n", error.what());
     ::_exit(1);
   }
   ::_exit(0); // without the interpreter's end: there is nothing to save

@@ -20,7 +20,7 @@
 namespace troupe::handlers {
 namespace {
 
-constexpr int cage_status = cage_channel + 1; // until the last step is done
+constexpr int cage_set_up = cage_channel + 1; // until the last step is done
 
 bool write_byte(int fd, char byte) noexcept {
   return ::write(fd, &byte, 1) == 1;
@@ -78,13 +78,13 @@ bool keep_four_descriptors(cage_plan& plan) noexcept {
   constexpr int out_of_the_way = 64;
   const int channel = ::fcntl(plan.channel, F_DUPFD, out_of_the_way);
   const int log = ::fcntl(plan.log, F_DUPFD, out_of_the_way);
-  const int status = ::fcntl(plan.status, F_DUPFD, out_of_the_way);
+  const int set_up = ::fcntl(plan.set_up, F_DUPFD, out_of_the_way);
   const int null = ::open("/dev/null", O_RDWR);
   if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(log, 1) < 0 || ::dup2(log, 2) < 0
-      || ::dup3(channel, cage_channel, O_CLOEXEC) < 0 || ::dup3(status, cage_status, O_CLOEXEC) < 0)
+      || ::dup3(channel, cage_channel, O_CLOEXEC) < 0 || ::dup3(set_up, cage_set_up, O_CLOEXEC) < 0)
     return false;
-  plan.status = cage_status;
-  return ::close_range(cage_status + 1, ~0U, 0) == 0;
+  plan.set_up = cage_set_up;
+  return ::close_range(cage_set_up + 1, ~0U, 0) == 0;
 }
 
 bool enter_bundle(cage_plan&) noexcept {
@@ -131,8 +131,8 @@ bool forbid_new_privileges(cage_plan&) noexcept {
 }
 
 /// When not even this can be written, the node sees that the process ended before its set-up was done.
-void tell(int status, const step_report& report) noexcept {
-  if (::write(status, &report, sizeof report) != sizeof report)
+void tell(int set_up, const step_report& report) noexcept {
+  if (::write(set_up, &report, sizeof report) != sizeof report)
     ::_exit(127);
 }
 
@@ -179,15 +179,17 @@ constexpr step steps[] = {
 
 } // namespace
 
+void give_up(int set_up, const char* step) noexcept {
+  tell(set_up, step_report::of(step, errno));
+  ::_exit(126);
+}
+
 void enter_cage(cage_plan plan) noexcept {
-  for (const step& each : steps) {
-    if (each.take(plan))
-      continue;
-    tell(plan.status, step_report::of(each.name, errno));
-    ::_exit(126);
-  }
-  tell(plan.status, {});
-  ::close(plan.status);
+  for (const step& each : steps)
+    if (!each.take(plan))
+      give_up(plan.set_up, each.name);
+  tell(plan.set_up, {});
+  ::close(plan.set_up);
 }
 
 } // namespace troupe::handlers

@@ -8,7 +8,7 @@ namespace troupe::handlers {
 struct cage_plan {
   int channel = -1;
   int log = -1;
-  int status = -1;
+  int set_up = -1; ///< zygote_protocol.hpp
   int bundle = -1; ///< a detached mount
   int tmp = -1;    ///< a detached mount
   std::span<const int> cgroups;
@@ -21,8 +21,12 @@ inline constexpr int cage_channel = 3;
 inline constexpr unsigned cage_user = 1000;
 
 /// Turns the calling process, freshly cloned into sandbox_namespaces() with its ids mapped, into a sandbox: cage.cpp is
-/// the list of steps. Writes a step_report to `status`: an empty one when all are done; that of the step that failed
-/// otherwise, and ends the process. Single-threaded; allocates nothing, since each page that is touched is a page copied.
+/// the list of steps. Writes a step_report to `set_up` and closes it: an empty one when all are done; that of the step
+/// that failed otherwise, and ends the process. Single-threaded; allocates nothing, since each page that is touched is
+/// a page copied.
 void enter_cage(cage_plan plan) noexcept;
+
+/// Reports a step of the set-up that failed, with errno, and ends the process.
+[[noreturn]] void give_up(int set_up, const char* step) noexcept;
 
 } // namespace troupe::handlers

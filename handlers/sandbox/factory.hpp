@@ -43,7 +43,7 @@ private:
   void drop(cell unused);
   caf::expected<sandbox_process> try_launch(const sandbox_spec& spec);
   caf::expected<sandbox_process> launch_in(cell& place, const sandbox_spec& spec);
-  caf::error wait_for_set_up(int status);
+  caf::error wait_for_set_up(int set_up);
 
   factory_settings settings_;
   node_cgroup cgroup_;

@@ -2,6 +2,7 @@
 #include "config/errc.hpp"
 #include "handlers/sandbox/factory.hpp"
 #include "handlers/sandbox/process.hpp"
+#include "handlers/wire/fd_passing.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -12,7 +13,6 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace troupe::handlers {
 namespace {
@@ -25,33 +25,31 @@ caf::error failed(const char* step, int error) {
 struct launch_ends {
   unique_fd channel;
   unique_fd log;
-  unique_fd status;
+  unique_fd set_up;
   unique_fd child_channel;
   unique_fd child_log;
-  unique_fd child_status;
+  unique_fd child_set_up;
 };
 
-caf::error make_pipe(unique_fd& reader, unique_fd& writer) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return failed("make a pipe", errno);
-  reader.reset(ends[0]);
-  writer.reset(ends[1]);
-  return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 ? caf::error{} : failed("set up a pipe", errno);
+/// Makes the node's end non-blocking, on success of the call that made both.
+caf::error take_ends(int made, const int (&ends)[2], unique_fd& ours, unique_fd& childs) {
+  if (made != 0)
+    return failed("make a pipe or socket", errno);
+  ours.reset(ends[0]);
+  childs.reset(ends[1]);
+  return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 ? caf::error{} : failed("set up a pipe or socket", errno);
 }
 
 caf::expected<launch_ends> make_ends() {
   launch_ends result;
-  int channel[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
-    return failed("make a socket pair", errno);
-  result.channel.reset(channel[0]);
-  result.child_channel.reset(channel[1]);
-  if (::fcntl(channel[0], F_SETFL, O_NONBLOCK) != 0)
-    return failed("set up a socket pair", errno);
-  if (auto err = make_pipe(result.log, result.child_log))
+  int ends[2];
+  if (auto err = take_ends(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ends, result.channel,
+                           result.child_channel))
     return err;
-  if (auto err = make_pipe(result.status, result.child_status))
+  if (auto err = take_ends(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ends, result.set_up,
+                           result.child_set_up))
+    return err;
+  if (auto err = take_ends(::pipe2(ends, O_CLOEXEC), ends, result.log, result.child_log))
     return err;
   return result;
 }
@@ -105,24 +103,25 @@ caf::expected<sandbox_process> zygote_factory::launch_in(cell& place, const sand
   const auto bundle = mount_bundle(spec.bundle_dir);
   if (!bundle)
     return bundle.error();
+  const std::string request = encode({.handler = spec.handler,
+                                      .function_name = spec.function_name,
+                                      .function_version = spec.function_version,
+                                      .memory_mb = spec.memory_mb,
+                                      .environment = spec.environment});
+  if (!wire::send_message(ends->set_up.get(), request))
+    return failed("tell the child what to serve", errno);
   std::vector<int> fds(launch_fd::first_cgroup);
   fds[launch_fd::channel] = ends->child_channel.get();
   fds[launch_fd::log] = ends->child_log.get();
-  fds[launch_fd::status] = ends->child_status.get();
+  fds[launch_fd::set_up] = ends->child_set_up.get();
   fds[launch_fd::bundle] = bundle->get();
   for (const unique_fd& join : place.joins)
     fds.push_back(join.get());
-  auto child = zygote_->launch({.slot = place.slot,
-                                .memory_mb = spec.memory_mb,
-                                .handler = spec.handler,
-                                .function_name = spec.function_name,
-                                .function_version = spec.function_version,
-                                .environment = spec.environment},
-                               fds);
+  auto child = zygote_->launch(place.slot, fds);
   if (!child)
     return child.error();
-  ends->child_status.reset(); // so that the child's end of it is the last
-  if (auto err = wait_for_set_up(ends->status.get())) {
+  ends->child_set_up.reset(); // so that the child's is the last
+  if (auto err = wait_for_set_up(ends->set_up.get())) {
     kill_and_reap(child->pidfd.get(), limits::kill_time_max);
     return err;
   }
@@ -138,16 +137,14 @@ caf::expected<sandbox_process> zygote_factory::launch_in(cell& place, const sand
 }
 
 /// The child is inside its cage when this returns no error.
-caf::error zygote_factory::wait_for_set_up(int status) {
-  if (!wait_readable(status, settings_.reply_time))
+caf::error zygote_factory::wait_for_set_up(int set_up) {
+  if (!wait_readable(set_up, settings_.reply_time))
     return make_error(errc::sandbox_failed, "set up the sandbox: it takes too long");
-  std::string bytes(sizeof(step_report), '\0');
-  const ssize_t size = ::read(status, bytes.data(), bytes.size());
-  bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
-  const auto report = decode_report(bytes);
+  const auto message = wire::receive_message(set_up, sizeof(step_report));
+  const auto report = message ? message_of<step_report>(message->bytes) : std::nullopt;
   if (!report)
     return make_error(errc::sandbox_failed, "set up the sandbox: the process ended");
-  if (report->step[0] != '\0')
+  if (!report->empty())
     return make_error(errc::sandbox_failed, "set up the sandbox: " + report->text());
   return {};
 }

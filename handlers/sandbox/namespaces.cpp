@@ -25,8 +25,7 @@ void ask_for_ids() {
   zygote_reply question;
   question.kind = reply_kind::wants_ids;
   check(wire::send_message(control_fd, bytes_of(question)) ? 0 : -1, "ask for id maps");
-  const auto answer = wire::receive_message(control_fd, control_message_bytes_max);
-  if (!answer || kind_of_request(answer->bytes) != request_kind::go_on)
+  if (!wire::receive_message(control_fd, sizeof(zygote_request)))
     ::_exit(0); // the node is gone
 }
 

@@ -10,8 +10,8 @@
 namespace troupe::handlers {
 
 /// Moves the calling process into user, mount, network, IPC and UTS namespaces of its own, and what it will clone, but
-/// not itself, into a PID namespace of its own. Asks the node on the control socket for the id maps, and is root in there afterwards:
-/// root over its sandboxes, nobody to the machine.
+/// not itself, into a PID namespace of its own. Asks the node on the control socket for the id maps, and is root in
+/// there afterwards: root over its sandboxes, nobody to the machine.
 void enter_zygote_namespaces();
 
 /// Of a sandbox, in addition to a network namespace made ahead. Its cgroup namespace is made by itself, once it is in

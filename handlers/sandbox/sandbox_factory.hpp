@@ -32,7 +32,7 @@ struct sandbox_process {
   int pid = 0;           ///< as the node sees it
   unique_fd pidfd;
   unique_fd channel;     ///< frames: the node's end of a stream socket pair, non-blocking
-  unique_fd log;         ///< what the handler writes to its descriptors 1 and 2: the reading end of a pipe, non-blocking
+  unique_fd log;         ///< what the handler writes to descriptors 1 and 2: the reading end of a pipe, non-blocking
   unique_fd memory_peak; ///< the cgroup's high-water mark, read with pread at offset 0 (decimal text); may be empty
 };
 

@@ -79,7 +79,7 @@ caf::error zygote_process::settle(unique_fd life) {
     return asked.error();
   if (auto err = map_ids(group_))
     return err;
-  auto kept = ask(encode(request_kind::go_on), {}, reply_kind::kept);
+  auto kept = ask({request_kind::go_on}, {}, reply_kind::kept);
   if (!kept)
     return kept.error();
   if (kept->fds.size() != 2)
@@ -102,7 +102,7 @@ zygote_process::~zygote_process() {
 /// ends when it sees that the zygote has. Either the answer that names it is still in the socket, or it is still in
 /// the zygote's process group.
 void zygote_process::reap_unreported() {
-  while (auto message = wire::receive_message(control_.get(), control_message_bytes_max))
+  while (auto message = wire::receive_message(control_.get(), sizeof(zygote_reply)))
     for (const unique_fd& process : message->fds)
       kill_and_reap(process.get(), limits::kill_time_max);
   siginfo_t info{};
@@ -114,8 +114,8 @@ bool zygote_process::usable() const noexcept {
   return !lost_ && is_running(pidfd_.get()) && keeper_->running();
 }
 
-caf::expected<zygote_process::child> zygote_process::launch(const launch_request& request, std::span<const int> fds) {
-  auto launched = ask(encode(request), fds, reply_kind::launched);
+caf::expected<zygote_process::child> zygote_process::launch(uint32_t slot, std::span<const int> fds) {
+  auto launched = ask({request_kind::launch, slot}, fds, reply_kind::launched);
   if (!launched)
     return std::move(launched.error());
   if (launched->fds.size() != 1)
@@ -126,16 +126,16 @@ caf::expected<zygote_process::child> zygote_process::launch(const launch_request
 }
 
 caf::error zygote_process::prepare() {
-  auto prepared = ask(encode(request_kind::prepare), {}, reply_kind::prepared);
+  auto prepared = ask({request_kind::prepare}, {}, reply_kind::prepared);
   if (!prepared)
     return std::move(prepared.error());
   parts_prepared_ = prepared->reply.parts_prepared;
   return {};
 }
 
-caf::expected<zygote_process::answer> zygote_process::ask(std::string_view request, std::span<const int> fds,
+caf::expected<zygote_process::answer> zygote_process::ask(const zygote_request& request, std::span<const int> fds,
                                                           reply_kind expected) {
-  if (!wire::send_message(control_.get(), request, fds))
+  if (!wire::send_message(control_.get(), bytes_of(request), fds))
     return lost("it takes no requests");
   return receive(expected, reply_time_);
 }
@@ -143,10 +143,10 @@ caf::expected<zygote_process::answer> zygote_process::ask(std::string_view reque
 caf::expected<zygote_process::answer> zygote_process::receive(reply_kind expected, std::chrono::milliseconds limit) {
   if (!wait_readable(control_.get(), limit))
     return lost("it does not answer");
-  auto message = wire::receive_message(control_.get(), control_message_bytes_max);
+  auto message = wire::receive_message(control_.get(), sizeof(zygote_reply));
   if (!message)
     return lost("it has ended");
-  const auto reply = decode_reply(message->bytes);
+  const auto reply = message_of<zygote_reply>(message->bytes);
   if (reply && reply->kind == expected)
     return answer{*reply, std::move(message->fds)};
   for (const unique_fd& process : message->fds) // a child that could not be completed

@@ -54,8 +54,8 @@ public:
   /// False once it has died, hung or answered nonsense, or its keeper is gone: then start another.
   bool usable() const noexcept;
 
-  /// Clones a child, which then takes its own set-up steps and reports on the status pipe (`fds` as in launch_fd).
-  caf::expected<child> launch(const launch_request& request, std::span<const int> fds);
+  /// Clones a child, which then takes its own set-up steps and reports on its set-up socket (`fds` as in launch_fd).
+  caf::expected<child> launch(uint32_t slot, std::span<const int> fds);
 
   /// Makes the parts of one more sandbox ahead.
   caf::error prepare();
@@ -74,7 +74,7 @@ private:
   zygote_process(int group, unique_fd pidfd, unique_fd control, std::chrono::milliseconds reply_time);
 
   caf::error settle(unique_fd life);
-  caf::expected<answer> ask(std::string_view request, std::span<const int> fds, reply_kind expected);
+  caf::expected<answer> ask(const zygote_request& request, std::span<const int> fds, reply_kind expected);
   caf::expected<answer> receive(reply_kind expected, std::chrono::milliseconds limit);
   caf::error lost(const char* what);
   void reap_unreported();

@@ -1,13 +1,17 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
-/// What node and zygote say to each other on the zygote's control socket (AF_UNIX, SOCK_SEQPACKET: a message is a
-/// message). Both are built from this file and trust each other; sandboxes never see the socket.
+/// What node and zygote say to each other on the zygote's control socket, and node and child on the child's set-up
+/// socket (both AF_UNIX, SOCK_SEQPACKET: a message is a message). All sides are built from this file and trust each
+/// other; handlers see neither socket.
 ///
 ///   zygote -> node   wants_ids                 its user namespace is made; the node writes its id maps
 ///   node -> zygote   go_on
@@ -17,9 +21,12 @@
 ///   node -> zygote   prepare                   make one more network namespace and /tmp ahead of time
 ///   zygote -> node   prepared
 ///   node -> zygote   launch     + descriptors  in the order of launch_fd
-///   zygote -> node   launched   + pidfd        and then the child reports its set-up on its status pipe
+///   zygote -> node   launched   + pidfd
+///   node -> child    launch_request            sent before the launch, so that it is there when the child looks
+///   child -> node    step_report               of the step that failed, or empty: the sandbox is set up
 ///
-/// At every point the zygote may answer `failed` instead; before `ready` it ends after that.
+/// At every point the zygote may answer `failed` instead; before `ready` it ends after that. What a function is given
+/// goes to its child only: the memory of the zygote is inherited by every sandbox that comes after.
 namespace troupe::handlers {
 
 /// Descriptors that a host program is started with, besides 0, 1 and 2.
@@ -30,21 +37,20 @@ inline constexpr int life_fd = 4; ///< a pipe that ends with the node: see keepe
 struct launch_fd {
   static constexpr size_t channel = 0;
   static constexpr size_t log = 1;
-  static constexpr size_t status = 2;
+  static constexpr size_t set_up = 2;
   static constexpr size_t bundle = 3;
   static constexpr size_t first_cgroup = 4;
 };
 
-enum class request_kind : uint8_t { go_on = 1, prepare = 2, launch = 3 };
+enum class request_kind : uint8_t { go_on = 1, prepare, launch };
 enum class reply_kind : uint8_t { wants_ids = 1, kept, ready, prepared, launched, failed };
 
-/// What the child is to be and to run.
+/// What the child is to serve.
 struct launch_request {
-  uint32_t slot = 0; ///< chooses its range of user ids
-  uint32_t memory_mb = 0;
   std::string handler;
   std::string function_name;
   std::string function_version;
+  uint32_t memory_mb = 0;
   std::map<std::string, std::string> environment;
 };
 
@@ -54,28 +60,44 @@ struct step_report {
   char step[124] = {};
 
   static step_report of(std::string_view step, int error) noexcept;
+  bool empty() const noexcept { return step[0] == '\0'; }
   std::string text() const; ///< "mount /proc: Operation not permitted"
 };
 
-/// A message of fixed size; both ends run on one machine.
+/// Messages of fixed size are sent as they lie in memory: both ends run on one machine.
+struct zygote_request {
+  request_kind kind = request_kind::go_on;
+  uint32_t slot = 0; ///< launch: the number of the child's range of user ids
+};
+
 struct zygote_reply {
   reply_kind kind = reply_kind::failed;
   uint32_t parts_prepared = 0; ///< what is left in the zygote's pool
   step_report failure;         ///< failed
 };
 
-/// Largest message of either direction.
-inline constexpr size_t control_message_bytes_max = 32 * 1024;
+template <class Message>
+std::string_view bytes_of(const Message& message) noexcept {
+  static_assert(std::is_trivially_copyable_v<Message>);
+  return {reinterpret_cast<const char*>(&message), sizeof message};
+}
 
-std::string encode(request_kind kind);
+/// nullopt when the size is another.
+template <class Message>
+std::optional<Message> message_of(std::string_view bytes) noexcept {
+  static_assert(std::is_trivially_copyable_v<Message>);
+  if (bytes.size() != sizeof(Message))
+    return std::nullopt;
+  Message result;
+  std::memcpy(&result, bytes.data(), sizeof result);
+  return result;
+}
+
+/// As msgpack. nullopt when the bytes are no such request.
 std::string encode(const launch_request& request);
-std::string_view bytes_of(const zygote_reply& reply) noexcept;
-std::string_view bytes_of(const step_report& report) noexcept;
-
-/// nullopt when the bytes are none of these.
-std::optional<request_kind> kind_of_request(std::string_view bytes) noexcept;
 std::optional<launch_request> decode_launch(std::string_view bytes);
-std::optional<zygote_reply> decode_reply(std::string_view bytes) noexcept;
-std::optional<step_report> decode_report(std::string_view bytes) noexcept;
+
+/// Takes the request from a set-up socket, in the child. nullopt with errno set when there is none.
+std::optional<launch_request> receive_launch(int set_up);
 
 } // namespace troupe::handlers

@@ -5,6 +5,7 @@
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "handlers/wire/frames.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -13,11 +14,13 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -110,6 +113,37 @@ inline std::string text_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>{stream}, {}};
 }
 
+/// The processes that have this one as their parent.
+inline std::set<int> children() {
+  std::set<int> result;
+  for (const auto& thread : fs::directory_iterator{"/proc/self/task"}) {
+    std::istringstream pids{text_of(thread.path() / "children")};
+    for (int pid = 0; pids >> pid;)
+      result.insert(pid);
+  }
+  return result;
+}
+
+/// Of this process's children, the one that runs the host program under that name.
+inline int child_named(const std::string& name) {
+  for (const int pid : children())
+    if (text_of("/proc/" + std::to_string(pid) + "/comm") == name + "\n")
+      return pid;
+  return 0;
+}
+
+inline int zygote_id() {
+  return child_named("troupe-python3");
+}
+
+inline std::vector<fs::path> cgroups_of(const std::string& name) {
+  std::vector<fs::path> result;
+  for (const auto& hierarchy : fs::directory_iterator{"/sys/fs/cgroup"})
+    if (fs::exists(hierarchy.path() / name))
+      result.push_back(hierarchy.path() / name);
+  return result;
+}
+
 class bed {
 public:
   bed() {
@@ -174,6 +208,18 @@ public:
   std::string runner_bundle;
   std::unique_ptr<troupe::handlers::sandbox_factory> factory;
 };
+
+/// A file of a sandbox's cgroup, from whichever hierarchy has it.
+inline std::string cell_file(const bed& test, uint32_t slot, const std::string& file) {
+  for (const auto& path : cgroups_of(test.settings.cgroup_name))
+    if (fs::exists(path / std::to_string(slot) / file))
+      return text_of(path / std::to_string(slot) / file);
+  return {};
+}
+
+inline long lines(const std::string& text) {
+  return std::count(text.begin(), text.end(), '\n');
+}
 
 /// A bed whose factory is up.
 struct open_bed : bed {

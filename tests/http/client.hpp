@@ -119,7 +119,7 @@ private:
 };
 
 /// A whole request with a body.
-inline std::string request(std::string_view method, std::string_view target, std::string_view body = {},
+inline std::string text_of(std::string_view method, std::string_view target, std::string_view body = {},
                            std::string_view fields = {}) {
   std::string text{method};
   text.append(" ").append(target).append(" HTTP/1.1\r\nHost: test\r\n").append(fields);

@@ -193,7 +193,9 @@ CAF_TEST(new code is read with its options) {
 }
 
 CAF_TEST(a client context is a small JSON object in base64) {
-  CAF_CHECK_EQUAL(*parse_client_context(base64_encode(R"({"custom":{"a":"b"}})")), R"({"custom":{"a":"b"}})");
+  const auto context = parse_client_context(base64_encode(R"({"custom":{"a":"b"}})"));
+  CAF_REQUIRE(context.engaged());
+  CAF_CHECK_EQUAL(*context, R"({"custom":{"a":"b"}})");
   for (const auto& bad : {std::string{"{}"}, base64_encode("[]"), base64_encode("{"), base64_encode(""),
                           base64_encode("{\"a\":\"" + std::string(3600, 'x') + "\"}")})
     CAF_CHECK(code_of(parse_client_context(bad).error()) == errc::invalid_payload);

@@ -85,7 +85,7 @@ public:
 
   /// Sends one request on a connection of its own.
   answer ask(std::string_view method, std::string_view target, std::string_view body = {}, std::string_view fields = {}) {
-    return client{port()}.ask(request(method, target, body, fields));
+    return client{port()}.ask(text_of(method, target, body, fields));
   }
 
 private:

@@ -78,10 +78,6 @@ constexpr bad_case bad_cases[] = {
   {"POST /a b HTTP/1.1\r\nHost: h\r\n\r\n", ""},
 };
 
-struct bad_chunk {
-  std::string_view bytes;
-};
-
 constexpr std::string_view bad_chunks[] = {
   "x\r\n",
   "-1\r\n",
@@ -149,7 +145,7 @@ CAF_TEST(what other servers might read otherwise is refused) {
     for (const size_t step : {size_t{1}, size_t{16}, size_t{1000}}) {
       request_reader reader;
       feed(reader, c.bytes, step);
-      CAF_MESSAGE(deep_to_string(std::string{c.bytes}));
+      CAF_MESSAGE(caf::deep_to_string(std::string{c.bytes}));
       CAF_CHECK(reader.state() == progress::failed);
       CAF_CHECK(code_of(reader.problem()) == errc::invalid_argument);
       CAF_CHECK(what_of(reader.problem()).find(c.what) != std::string::npos);
@@ -162,7 +158,7 @@ CAF_TEST(malformed chunks are refused) {
     for (const size_t step : {size_t{1}, size_t{1000}}) {
       request_reader reader;
       feed(reader, chunked + std::string{bytes}, step);
-      CAF_MESSAGE(deep_to_string(std::string{bytes}));
+      CAF_MESSAGE(caf::deep_to_string(std::string{bytes}));
       CAF_CHECK(reader.state() == progress::failed);
     }
   }

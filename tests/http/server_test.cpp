@@ -11,7 +11,7 @@ using namespace troupe::http;
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
 using test::client;
-using test::request;
+using test::text_of;
 
 namespace {
 
@@ -69,12 +69,12 @@ CAF_TEST(only loopback is listened on) {
 
 CAF_TEST(a stop waits for what runs and closes what is idle) {
   client idle{node.port()};
-  CAF_CHECK_EQUAL(idle.ask(request("GET", "/healthz")).status, 200);
+  CAF_CHECK_EQUAL(idle.ask(text_of("GET", "/healthz")).status, 200);
   client busy{node.port()};
   begin(busy);
   auto stopped = stop(10s);
   CAF_CHECK(idle.ended());
-  const auto got = busy.ask("1" + request("GET", "/healthz"));
+  const auto got = busy.ask("1" + text_of("GET", "/healthz"));
   CAF_CHECK_EQUAL(got.body, "1");
   CAF_CHECK_EQUAL(got.field("connection"), "close");
   CAF_CHECK_EQUAL(busy.read().status, 0);
@@ -104,9 +104,9 @@ CAF_TEST(at the limit the longest idle connection makes room) {
   client busy{node.port()};
   begin(busy);
   client idle{node.port()};
-  CAF_CHECK_EQUAL(idle.ask(request("GET", "/healthz")).status, 200);
+  CAF_CHECK_EQUAL(idle.ask(text_of("GET", "/healthz")).status, 200);
   client third{node.port()};
-  CAF_CHECK_EQUAL(third.ask(request("GET", "/healthz")).status, 200);
+  CAF_CHECK_EQUAL(third.ask(text_of("GET", "/healthz")).status, 200);
   CAF_CHECK(idle.ended());
   CAF_CHECK_EQUAL(busy.ask("1").body, "1");
 }

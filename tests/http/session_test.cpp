@@ -12,7 +12,7 @@ using namespace troupe;
 using namespace troupe::http;
 using namespace std::chrono_literals;
 using test::client;
-using test::request;
+using test::text_of;
 
 namespace {
 
@@ -41,7 +41,7 @@ CAF_TEST_FIXTURE_SCOPE(session_tests, fixture)
 
 CAF_TEST(a connection serves request after request) {
   for (int i = 0; i < 100; ++i) {
-    const auto got = peer.ask(request("POST", "/run/echo", std::to_string(i)));
+    const auto got = peer.ask(text_of("POST", "/run/echo", std::to_string(i)));
     CAF_REQUIRE_EQUAL(got.status, 200);
     CAF_CHECK_EQUAL(got.body, std::to_string(i));
     CAF_CHECK_EQUAL(got.field("connection"), "");
@@ -51,14 +51,14 @@ CAF_TEST(a connection serves request after request) {
 CAF_TEST(pipelined requests are answered in order) {
   std::string all;
   for (int i = 0; i < 300; ++i)
-    all += i % 3 == 0 ? request("GET", "/healthz") : request("POST", "/run/echo", std::to_string(i));
+    all += i % 3 == 0 ? text_of("GET", "/healthz") : text_of("POST", "/run/echo", std::to_string(i));
   CAF_REQUIRE(peer.send(all));
   for (int i = 0; i < 300; ++i)
     CAF_CHECK_EQUAL(peer.read().body, i % 3 == 0 ? R"({"status":"ok"})" : std::to_string(i));
 }
 
 CAF_TEST(a request may come in single bytes) {
-  for (const char c : request("POST", "/run/echo", "[1,2]"))
+  for (const char c : text_of("POST", "/run/echo", "[1,2]"))
     peer.send({&c, 1});
   CAF_CHECK_EQUAL(peer.read().body, "[1,2]");
 }
@@ -67,7 +67,7 @@ CAF_TEST(a chunked body is an event like any other) {
   const auto got = peer.ask("POST /run/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
                             "3\r\n[1,\r\n2\r\n2]\r\n0\r\nTrailer: x\r\n\r\n");
   CAF_CHECK_EQUAL(got.body, "[1,2]");
-  CAF_CHECK_EQUAL(peer.ask(request("POST", "/run/echo", "3")).body, "3");
+  CAF_CHECK_EQUAL(peer.ask(text_of("POST", "/run/echo", "3")).body, "3");
 }
 
 CAF_TEST(a client that expects it is told to continue) {
@@ -85,8 +85,8 @@ CAF_TEST(a client that would send too much is not told to continue) {
 
 CAF_TEST(events up to 6 MiB pass and larger ones do not) {
   const std::string event = "\"" + std::string(limits::payload_bytes_max - 2, 'x') + "\"";
-  CAF_CHECK_EQUAL(peer.ask(request("POST", "/run/echo", event)).body.size(), event.size());
-  peer.send(request("POST", "/run/echo", event + " "));
+  CAF_CHECK_EQUAL(peer.ask(text_of("POST", "/run/echo", event)).body.size(), event.size());
+  peer.send(text_of("POST", "/run/echo", event + " "));
   const auto got = peer.read();
   CAF_CHECK_EQUAL(got.status, 413);
   CAF_CHECK_EQUAL(got.field("access-control-allow-origin"), "*");
@@ -128,29 +128,29 @@ CAF_TEST(a smuggled request is not answered) {
 }
 
 CAF_TEST(requests before a bad one are answered) {
-  peer.send(request("POST", "/run/echo", "1") + "nonsense\r\n\r\n");
+  peer.send(text_of("POST", "/run/echo", "1") + "nonsense\r\n\r\n");
   CAF_CHECK_EQUAL(peer.read().body, "1");
   CAF_CHECK_EQUAL(peer.read().status, 400);
 }
 
 CAF_TEST(unknown paths and methods keep the connection when nothing is left unread) {
-  CAF_CHECK_EQUAL(peer.ask(request("GET", "/nothing")).status, 404);
-  const auto got = peer.ask(request("DELETE", "/run/echo"));
+  CAF_CHECK_EQUAL(peer.ask(text_of("GET", "/nothing")).status, 404);
+  const auto got = peer.ask(text_of("DELETE", "/run/echo"));
   CAF_CHECK_EQUAL(got.status, 405);
   CAF_CHECK_EQUAL(got.field("allow"), "POST, GET, HEAD, OPTIONS");
   CAF_CHECK_EQUAL(got.field("access-control-allow-origin"), "*");
-  CAF_CHECK_EQUAL(peer.ask(request("GET", "/run/%zz")).status, 400);
-  CAF_CHECK_EQUAL(peer.ask(request("POST", "/run/echo", "1")).body, "1");
+  CAF_CHECK_EQUAL(peer.ask(text_of("GET", "/run/%zz")).status, 400);
+  CAF_CHECK_EQUAL(peer.ask(text_of("POST", "/run/echo", "1")).body, "1");
 }
 
 CAF_TEST(a request for nothing with a body ends the connection after its answer) {
-  const auto got = peer.ask(request("POST", "/nothing", "body"));
+  const auto got = peer.ask(text_of("POST", "/nothing", "body"));
   CAF_CHECK_EQUAL(got.status, 404);
   CAF_CHECK_EQUAL(got.field("connection"), "close");
 }
 
 CAF_TEST(the clients wish to end the connection is granted) {
-  const auto got = peer.ask(request("POST", "/run/echo", "1", "Connection: close\r\n"));
+  const auto got = peer.ask(text_of("POST", "/run/echo", "1", "Connection: close\r\n"));
   CAF_CHECK_EQUAL(got.body, "1");
   CAF_CHECK_EQUAL(got.field("connection"), "close");
   CAF_CHECK(peer.ended());
@@ -166,15 +166,15 @@ CAF_TEST(old clients are served as they know it) {
 }
 
 CAF_TEST(HEAD is GET without the body) {
-  peer.send(request("HEAD", "/healthz"));
+  peer.send(text_of("HEAD", "/healthz"));
   const auto got = peer.read(true);
   CAF_CHECK_EQUAL(got.status, 200);
   CAF_CHECK_EQUAL(got.field("content-length"), "15");
-  CAF_CHECK_EQUAL(peer.ask(request("GET", "/healthz")).body.size(), 15u);
+  CAF_CHECK_EQUAL(peer.ask(text_of("GET", "/healthz")).body.size(), 15u);
 }
 
 CAF_TEST(browsers get their preflight answered by the node) {
-  const auto got = peer.ask(request("OPTIONS", "/run/absent", "", "Origin: http://x\r\nAccess-Control-Request-Method: POST\r\n"));
+  const auto got = peer.ask(text_of("OPTIONS", "/run/absent", "", "Origin: http://x\r\nAccess-Control-Request-Method: POST\r\n"));
   CAF_CHECK_EQUAL(got.status, 204);
   CAF_CHECK_EQUAL(got.field("access-control-allow-origin"), "*");
   CAF_CHECK(got.field("access-control-allow-methods").find("POST") != std::string::npos);
@@ -184,7 +184,7 @@ CAF_TEST(browsers get their preflight answered by the node) {
 }
 
 CAF_TEST(a client that stops sending still gets its answer) {
-  peer.send(request("POST", "/run/echo", "1"));
+  peer.send(text_of("POST", "/run/echo", "1"));
   peer.finish();
   CAF_CHECK_EQUAL(peer.read().body, "1");
   CAF_CHECK(peer.ended());
@@ -192,16 +192,16 @@ CAF_TEST(a client that stops sending still gets its answer) {
 
 CAF_TEST(a client that goes in the middle of everything leaves nothing behind) {
   for (const auto& part : {std::string{"POST /run"}, std::string{"POST /run/echo HTTP/1.1\r\nContent-Le"},
-                           request("POST", "/run/echo", "12345").substr(0, 60), request("POST", "/run/hold", "1")})
+                           text_of("POST", "/run/echo", "12345").substr(0, 60), text_of("POST", "/run/hold", "1")})
     client{node.port()}.send(part);
-  CAF_CHECK_EQUAL(peer.ask(request("POST", "/run/echo", "1")).body, "1");
+  CAF_CHECK_EQUAL(peer.ask(text_of("POST", "/run/echo", "1")).body, "1");
 }
 
 CAF_TEST(a client that does not read is waited for and then served) {
   const std::string event(limits::payload_bytes_max, '7'); // More than the socket's buffers take.
-  peer.send(request("POST", "/run/echo", event));
+  peer.send(text_of("POST", "/run/echo", event));
   client other{node.port()};
-  CAF_CHECK_EQUAL(other.ask(request("POST", "/run/echo", "1")).body, "1");
+  CAF_CHECK_EQUAL(other.ask(text_of("POST", "/run/echo", "1")).body, "1");
   CAF_CHECK_EQUAL(peer.read().body.size(), event.size());
 }
 
@@ -223,12 +223,12 @@ CAF_TEST(a slow body is 408) {
 }
 
 CAF_TEST(an idle connection is closed without a word) {
-  CAF_CHECK_EQUAL(peer.ask(request("GET", "/healthz")).status, 200);
+  CAF_CHECK_EQUAL(peer.ask(text_of("GET", "/healthz")).status, 200);
   CAF_CHECK(peer.ended());
 }
 
 CAF_TEST(a client that never reads is given up) {
-  peer.send(request("POST", "/run/echo", std::string(limits::payload_bytes_max, '7')));
+  peer.send(text_of("POST", "/run/echo", std::string(limits::payload_bytes_max, '7')));
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   const auto open = [this] {
     return node.on_io<uint64_t>(
@@ -244,7 +244,7 @@ CAF_TEST(a function may take longer than a client) {
     client{node.port()}.ask("GET /slow"); // Its own time-out is what is waited for.
     caf::anon_send(node.gate.actors().balancer, atom::remove{}, std::string{}, std::string{});
   }};
-  CAF_CHECK_EQUAL(peer.ask(request("POST", "/run/hold", "1")).body, "\"late\"");
+  CAF_CHECK_EQUAL(peer.ask(text_of("POST", "/run/hold", "1")).body, "\"late\"");
   later.join();
 }
 
