@@ -94,7 +94,8 @@ awaitable<void> invoke_function(node_context& node, exchange& x) {
   if (!options)
     co_return fail(x, options.error());
   if (options->dry_run) {
-    if (auto function = co_await fetch(node, std::move(ref->name)); !function)
+    const auto function = co_await fetch(node, std::move(ref->name));
+    if (!function)
       co_return fail(x, function.error());
     x.out.status = 204;
     x.out.content_type = {};

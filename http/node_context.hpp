@@ -26,7 +26,7 @@ struct node_context {
   gateway& actors;
   std::string tenant = "default";   ///< whose functions these are: the only tenant until requests are signed
   std::string currency = "USD";     ///< of the costs in /v1/usage
-  std::string program_version;      ///< for /metrics
+  std::string program_version = {};    ///< for /metrics
   std::string origin = {};          ///< "http://address:port", set by the server when it listens
   std::shared_ptr<traffic> counts = std::make_shared<traffic>(); ///< shared with sessions, which may end later
   helper_thread helper = {};

@@ -68,7 +68,8 @@ awaitable<caf::expected<caf::unit_t>> flush(node_context& node) {
 /// Asks the ledger after a flush.
 template <class R, class... Ts>
 awaitable<caf::expected<R>> ask_ledger(node_context& node, Ts... message) {
-  if (auto done = co_await flush(node); !done)
+  auto done = co_await flush(node);
+  if (!done)
     co_return std::move(done.error());
   co_return co_await node.actors.ask<R>(node.actors.actors().ledger, limits::report_time_max, std::move(message)...);
 }

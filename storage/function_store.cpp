@@ -97,9 +97,9 @@ caf::error function_store::put(const function_version& function, std::string_vie
   const bool same_bundle = before->has_value() && (*before)->bundle == function.bundle;
   rocksdb::WriteBatch batch;
   if (!same_bundle) {
-    if (auto err = zip.empty()
-                     ? check_stored(*db_, function.bundle)
-                     : to_error(batch.Put(db_->at(family::bundles), bundle_key(function.bundle), zip), "adding an archive"))
+    if (auto err = zip.empty() ? check_stored(*db_, function.bundle)
+                               : to_error(batch.Put(db_->at(family::bundles), bundle_key(function.bundle), zip),
+                                          "adding an archive"))
       return err;
     if (before->has_value())
       if (auto err = drop_bundle(*db_, key, (*before)->bundle, batch))

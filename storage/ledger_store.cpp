@@ -25,8 +25,7 @@ struct ledger_store::scratch {
   std::map<std::string, usage_totals, std::less<>> sums; ///< by usage key
 };
 
-ledger_store::ledger_store(std::shared_ptr<database> db)
-  : db_{std::move(db)}, scratch_{std::make_unique<scratch>()} {}
+ledger_store::ledger_store(std::shared_ptr<database> db) : db_{std::move(db)}, scratch_{std::make_unique<scratch>()} {}
 
 ledger_store::ledger_store(ledger_store&&) noexcept = default;
 ledger_store& ledger_store::operator=(ledger_store&&) noexcept = default;
@@ -73,8 +72,8 @@ namespace {
 
 /// Whole hours are taken from the stored sums, the hours that a bound cuts from the records.
 struct hour_range {
-  int64_t from = 0; ///< first whole hour
-  int64_t to = 0;   ///< behind the last whole hour
+  int64_t from = 0;                                ///< first whole hour
+  int64_t to = 0;                                  ///< behind the last whole hour
   std::vector<std::pair<int64_t, int64_t>> cut_ms; ///< what is left at the ends
 };
 
@@ -118,8 +117,7 @@ caf::error read_sums(const read_view& view, const ledger_filter& filter, const h
 }
 
 /// Sums made from the records between the bounds of `filter`, which lie in one hour.
-caf::error sum_records(const read_view& view, const ledger_filter& filter,
-                       std::vector<usage_row>& rows) {
+caf::error sum_records(const read_view& view, const ledger_filter& filter, std::vector<usage_row>& rows) {
   std::map<std::pair<std::string, std::string>, usage_totals> sums;
   auto err = scan_records(view, filter, [&sums](usage_record& record) {
     sums[{record.tenant, record.function}].add(record);

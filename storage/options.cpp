@@ -51,8 +51,7 @@ rocksdb::ColumnFamilyOptions options_of(family which, const std::shared_ptr<rock
   auto options = small_records(cache);
   switch (which) {
     case family::meta:
-    case family::functions:
-      break;
+    case family::functions: break;
     case family::bundles:
       // Archives lie in files of their own, so that compaction moves their keys only. They are compressed already.
       options.compression = rocksdb::kNoCompression;
@@ -66,9 +65,7 @@ rocksdb::ColumnFamilyOptions options_of(family which, const std::shared_ptr<rock
     case family::invocations:
       options.write_buffer_size = 8 * mib; // Some ten thousand records: at full load a flush every few seconds.
       break;
-    case family::usage:
-      options.merge_operator = std::make_shared<usage_merge>();
-      break;
+    case family::usage: options.merge_operator = std::make_shared<usage_merge>(); break;
   }
   return options;
 }

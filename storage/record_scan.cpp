@@ -50,7 +50,7 @@ id_range ids_of(const ledger_filter& filter) {
 bool matches(const usage_record& record, const ledger_filter& filter) noexcept {
   const int64_t start_ms = floor_div(record.start_ns, ns_per_ms);
   return start_ms >= filter.since_ms && start_ms < filter.until_ms
-         && (filter.function.empty() || record.function == filter.function);
+      && (filter.function.empty() || record.function == filter.function);
 }
 
 /// One tenant's keys in a range of ids.

@@ -21,13 +21,11 @@ uint64_t product(uint64_t a, uint64_t b) noexcept {
 bool failed(invocation_status status) noexcept {
   switch (status) {
     case invocation_status::ok:
-    case invocation_status::throttled:
-      return false;
+    case invocation_status::throttled: return false;
     case invocation_status::error:
     case invocation_status::timeout:
     case invocation_status::crash:
-    case invocation_status::out_of_memory:
-      return true;
+    case invocation_status::out_of_memory: return true;
   }
   return false;
 }
@@ -36,28 +34,20 @@ bool failed(invocation_status status) noexcept {
 
 std::string_view name_of(invocation_status status) noexcept {
   switch (status) {
-    case invocation_status::ok:
-      return "ok";
-    case invocation_status::error:
-      return "error";
-    case invocation_status::timeout:
-      return "timeout";
-    case invocation_status::crash:
-      return "crash";
-    case invocation_status::out_of_memory:
-      return "out_of_memory";
-    case invocation_status::throttled:
-      return "throttled";
+    case invocation_status::ok: return "ok";
+    case invocation_status::error: return "error";
+    case invocation_status::timeout: return "timeout";
+    case invocation_status::crash: return "crash";
+    case invocation_status::out_of_memory: return "out_of_memory";
+    case invocation_status::throttled: return "throttled";
   }
   return "unknown";
 }
 
 std::string_view name_of(trigger_kind trigger) noexcept {
   switch (trigger) {
-    case trigger_kind::http:
-      return "http";
-    case trigger_kind::api:
-      return "api";
+    case trigger_kind::http: return "http";
+    case trigger_kind::api: return "api";
   }
   return "unknown";
 }

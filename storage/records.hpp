@@ -66,17 +66,17 @@ struct usage_record {
   std::string node;
   trigger_kind trigger = trigger_kind::http;
   invocation_status status = invocation_status::ok;
-  int64_t start_ns = 0;          ///< when the node had the whole request
-  uint64_t queued_ns = 0;        ///< from then until its sandbox took it, without init
-  uint64_t init_ns = 0;          ///< making the sandbox and loading the handler; 0 for a warm start
-  uint64_t run_ns = 0;           ///< in the handler
-  uint64_t cpu_ns = 0;           ///< of the sandbox's main process during the run
+  int64_t start_ns = 0;   ///< when the node had the whole request
+  uint64_t queued_ns = 0; ///< from then until its sandbox took it, without init
+  uint64_t init_ns = 0;   ///< making the sandbox and loading the handler; 0 for a warm start
+  uint64_t run_ns = 0;    ///< in the handler
+  uint64_t cpu_ns = 0;    ///< of the sandbox's main process during the run
   uint32_t memory_limit_mb = 0;
   uint64_t memory_peak_bytes = 0; ///< of the sandbox since it started
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
-  uint64_t billed_ms = 0;        ///< run time, rounded up to the granularity
-  uint64_t cost_pico = 0;        ///< 10^-12 of the currency, at the price of its day
+  uint64_t billed_ms = 0; ///< run time, rounded up to the granularity
+  uint64_t cost_pico = 0; ///< 10^-12 of the currency, at the price of its day
 
   auto operator<=>(const usage_record&) const = default;
 
@@ -144,9 +144,9 @@ struct ledger_filter {
 
 /// What `verify` found: the stored sums against those made anew from the records.
 struct verify_report {
-  uint64_t records = 0;             ///< read
-  uint64_t rows = 0;                ///< stored sums compared
-  std::vector<std::string> faults;  ///< a line each; empty when all agree
+  uint64_t records = 0;            ///< read
+  uint64_t rows = 0;               ///< stored sums compared
+  std::vector<std::string> faults; ///< a line each; empty when all agree
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, verify_report& x) {

@@ -45,8 +45,8 @@ caf::error open_once(const fs::path& directory, const fs::path& own_files, handl
   if (auto err = check_families(found))
     return err;
   const auto opened = into.fill([&](auto* families, auto** db) {
-    return rocksdb::DB::OpenAsSecondary(options, directory.string(), own_files.string(), family_descriptors(),
-                                        families, db);
+    return rocksdb::DB::OpenAsSecondary(options, directory.string(), own_files.string(), family_descriptors(), families,
+                                        db);
   });
   if (auto err = to_error(opened, "opening it", phase::opening))
     return err;

@@ -20,7 +20,7 @@ bool is_damage(const rocksdb::Status& status, phase when) noexcept {
     return true;
   // While opening, these mean that files do not belong together or are not there.
   return when == phase::opening
-         && (status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument() || status.IsNotSupported());
+      && (status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument() || status.IsNotSupported());
 }
 
 } // namespace

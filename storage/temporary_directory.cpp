@@ -32,8 +32,7 @@ caf::expected<temporary_directory> temporary_directory::make() {
     return make_error(errc::io_error, "there is no directory for temporary files: " + failure.message());
   std::string name = (parent / "troupe-XXXXXX").string();
   if (!::mkdtemp(name.data()))
-    return make_error(errc::io_error,
-                      "making a temporary directory: " + std::generic_category().message(errno));
+    return make_error(errc::io_error, "making a temporary directory: " + std::generic_category().message(errno));
   temporary_directory made;
   made.path_ = std::move(name);
   return made;

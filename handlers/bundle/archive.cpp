@@ -24,8 +24,8 @@ struct checked_zip {
 
 caf::expected<checked_zip> check(std::string_view zip) {
   if (zip.size() > limits::archive_bytes_max)
-    return make_error(errc::invalid_argument, "the archive is larger than "
-                                                + std::to_string(limits::archive_bytes_max / limits::mib) + " MiB");
+    return make_error(errc::invalid_argument,
+                      "the archive is larger than " + std::to_string(limits::archive_bytes_max / limits::mib) + " MiB");
   auto layout = read_layout(zip);
   if (!layout)
     return layout.error();

@@ -9,7 +9,7 @@
 #include <vector>
 
 /// Bundles as archives: checked and unpacked where they come in, packed by the deploy command.
-/// Thread safety: all may be called from every thread. They compute and write for up to seconds: never on the io thread.
+/// Thread safety: all may be called from every thread, but for the io thread: they compute and write for up to seconds.
 namespace troupe::handlers {
 
 /// Unpacks a zip archive into `directory`, which must not exist; its parent has to. On any failure nothing of it is

@@ -37,8 +37,10 @@ unique_fd open_directory(int at, const char* path) {
 } // namespace
 
 bundle_writer::bundle_writer(const bundle_tree& tree, fs::path directory)
-  : tree_{tree}, directory_{std::move(directory)},
-    unfinished_{std::string{unfinished_prefix} + uuid::make().to_string()}, few_files_{tree.nodes.size() <= few_nodes} {}
+  : tree_{tree},
+    directory_{std::move(directory)},
+    unfinished_{std::string{unfinished_prefix} + uuid::make().to_string()},
+    few_files_{tree.nodes.size() <= few_nodes} {}
 
 bundle_writer::~bundle_writer() {
   std::error_code ignored; // What cannot be removed is found again by clear_unfinished.
@@ -105,8 +107,7 @@ caf::error bundle_writer::end() {
 
 caf::error bundle_writer::make_links() {
   for (const auto& [path, node] : tree_.nodes)
-    if (node.kind == entry_kind::link
-        && ::symlinkat(std::string{node.target}.c_str(), root_.get(), path.c_str()) != 0)
+    if (node.kind == entry_kind::link && ::symlinkat(std::string{node.target}.c_str(), root_.get(), path.c_str()) != 0)
       return failed("making a link of an archive");
   return caf::none;
 }

@@ -42,12 +42,12 @@ private:
 
   const bundle_tree& tree_;
   std::filesystem::path directory_;
-  std::string unfinished_;   ///< the name until it is committed
+  std::string unfinished_; ///< the name until it is committed
   bool few_files_ = false;
-  bool made_ = false;        ///< there is something to remove
+  bool made_ = false; ///< there is something to remove
   unique_fd parent_;
   unique_fd root_;
-  unique_fd file_;           ///< the one that is being written
+  unique_fd file_; ///< the one that is being written
   bool file_executable_ = false;
   std::time_t file_modified_ = 0;
 };

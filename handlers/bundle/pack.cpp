@@ -1,5 +1,6 @@
 // Packing, by libarchive's zip writer.
 #include "handlers/bundle/archive.hpp"
+#include "handlers/bundle/entry_name.hpp"
 #include "handlers/bundle/utf8_locale.hpp"
 
 #include "config/errc.hpp"
@@ -49,6 +50,9 @@ caf::error add(archive* to, const packed_file& file) {
 } // namespace
 
 caf::expected<std::string> pack(std::vector<packed_file> files) {
+  for (const auto& file : files) // Before libarchive sees them: its writer loses memory when it refuses a name.
+    if (auto parts = split_name(file.path); !parts)
+      return parts.error();
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
   const utf8_locale names_are_utf8;
   std::string zip;

@@ -23,8 +23,8 @@ constexpr size_t central_bytes = 46;
 constexpr size_t local_bytes = 30;
 constexpr size_t comment_bytes_max = 65'535;
 constexpr size_t comment_bytes_taken = 8192; ///< libarchive looks for the end in the last 16 KiB
-constexpr size_t descriptor_bytes_max = 24; ///< with signature and sizes of 8 bytes
-constexpr uint32_t elsewhere = 0xffffffff;  ///< the number stands in a zip64 field
+constexpr size_t descriptor_bytes_max = 24;  ///< with signature and sizes of 8 bytes
+constexpr uint32_t elsewhere = 0xffffffff;   ///< the number stands in a zip64 field
 
 constexpr uint16_t flag_encrypted = 1 << 0;
 constexpr uint16_t flag_descriptor = 1 << 3; ///< sizes and checksum follow the data
@@ -131,10 +131,10 @@ std::optional<std::string_view> data_of(std::string_view entries, const central_
   if (local.size() < begin || local.size() - begin < header.packed_bytes)
     return std::nullopt;
   const bool same = u16(local, 6) == header.flags && u16(local, 8) == header.method
-                    && local.substr(local_bytes, u16(local, 26)) == header.name
-                    && agrees(u32(local, 14), header.checksum, header.flags)
-                    && agrees(u32(local, 18), header.packed_bytes, header.flags)
-                    && agrees(u32(local, 22), header.unpacked_bytes, header.flags);
+                 && local.substr(local_bytes, u16(local, 26)) == header.name
+                 && agrees(u32(local, 14), header.checksum, header.flags)
+                 && agrees(u32(local, 18), header.packed_bytes, header.flags)
+                 && agrees(u32(local, 22), header.unpacked_bytes, header.flags);
   if (!same)
     return std::nullopt;
   return local.substr(begin, header.packed_bytes);

@@ -17,8 +17,8 @@ enum class entry_kind : uint8_t { file, directory, link };
 
 /// One entry, as both of its headers say. The views point into the archive.
 struct zip_entry {
-  std::string_view name; ///< as it is: not checked, and maybe with a slash at its end
-  std::string_view data; ///< as stored, compressed or not
+  std::string_view name;       ///< as it is: not checked, and maybe with a slash at its end
+  std::string_view data;       ///< as stored, compressed or not
   uint64_t unpacked_bytes = 0; ///< as declared
   uint32_t offset = 0;         ///< of its header
   entry_kind kind = entry_kind::file;

@@ -68,7 +68,7 @@ CAF_TEST(a removed function is not found any more) {
   CAF_CHECK(!invoke("echo"));
 }
 
-CAF_TEST(tenants do not see one another's functions) {
+CAF_TEST(a tenant does not see the functions of another) {
   auto other = test::version_of("echo");
   other.config.tenant = "other";
   update(other);

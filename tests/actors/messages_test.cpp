@@ -53,7 +53,8 @@ CAF_TEST(values arrive as they were sent) {
   CAF_CHECK(across(record_of(1)) == record_of(1));
   CAF_CHECK(across(std::vector{version}) == std::vector{version});
   CAF_CHECK((across(std::vector{record_of(1), record_of(2)}) == std::vector{record_of(1), record_of(2)}));
-  const usage_row row{"t", "f", 5, {.invocations = 3, .cost_pico = 9}};
+  usage_row row{"t", "f", 5, {}};
+  row.totals.add(record_of(1));
   CAF_CHECK(across(std::vector{row}) == std::vector{row});
 }
 
@@ -81,9 +82,13 @@ CAF_TEST(outcomes and answers of the node travel) {
   CAF_CHECK(copy.id == result.id);
   CAF_CHECK(copy.status == result.status);
   CAF_CHECK_EQUAL(copy.log_tail, "log");
-  CAF_CHECK_EQUAL(across(worker_status{.busy = 3, .ready = true}).busy, 3u);
-  CAF_CHECK_EQUAL(across(ledger_filter{.function = "x"}).function, "x");
-  CAF_CHECK_EQUAL(across(verify_report{.records = 2, .rows = 1, .faults = {"f"}}).faults.size(), 1u);
+  worker_status status;
+  status.busy = 3;
+  CAF_CHECK_EQUAL(across(status).busy, 3u);
+  ledger_filter filter;
+  filter.function = "x";
+  CAF_CHECK_EQUAL(across(filter).function, "x");
+  CAF_CHECK_EQUAL(across(verify_report{2, 1, {"f"}}).faults.size(), 1u);
   function_metrics seen;
   seen.run.add(7);
   CAF_CHECK_EQUAL(across(std::vector{seen}).front().run.counts, seen.run.counts);

@@ -159,8 +159,8 @@ struct fixture : test::actor_fixture {
     call.function = function_ptr{version};
     call.wants_log = true;
     auto answer = std::make_shared<asked>();
-    sys.spawn([answer, call, to = worker](caf::event_based_actor* self) {
-      self->request(to, caf::infinite, atom::invoke::value, call)
+    sys.spawn([answer, call, to = worker](caf::event_based_actor* asker) {
+      asker->request(to, caf::infinite, atom::invoke::value, call)
         .then([answer](outcome& o) { answer->result = std::move(o); },
               [answer](caf::error& e) { answer->error = std::move(e); });
     });
@@ -259,7 +259,7 @@ CAF_TEST(what a handler raises is an outcome) {
   CAF_CHECK(answer->result->status == invocation_status::error);
 }
 
-CAF_TEST(an event that is no JSON is the client's fault and leaves no record) {
+CAF_TEST(an event that is no JSON is the fault of its sender and leaves no record) {
   auto& handler = warm();
   const auto answer = invoke("{");
   reply(handler, "line 1 column 2", wire::reply_flag::invalid_event);
@@ -324,7 +324,7 @@ CAF_TEST(a handler that does not load answers with its own words) {
   CAF_CHECK_EQUAL(seen.buried, 1u);
 }
 
-CAF_TEST(a sandbox that cannot be made is the node's fault) {
+CAF_TEST(a sandbox that cannot be made is the fault of the node) {
   seen.broken = true;
   const auto answer = invoke();
   CAF_CHECK(code_of(answer->error) == errc::sandbox_failed);
@@ -365,8 +365,9 @@ CAF_TEST(a drain lets what runs finish and takes nothing new) {
   const auto answer = invoke();
   CAF_REQUIRE(handler.event());
   bool drained = false;
-  sys.spawn([&drained, to = worker](caf::event_based_actor* self) {
-    self->request(caf::actor_cast<caf::actor>(to), caf::infinite, atom::drain::value).then([&drained] { drained = true; });
+  sys.spawn([&drained, to = worker](caf::event_based_actor* asker) {
+    asker->request(caf::actor_cast<caf::actor>(to), caf::infinite, atom::drain::value)
+      .then([&drained] { drained = true; });
   });
   settle();
   CAF_CHECK(!drained);

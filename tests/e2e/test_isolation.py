@@ -49,7 +49,6 @@ def test_the_machines_files_are_not_to_be_read(probe, path):
 
 def test_the_nodes_data_is_not_to_be_found(probe, node):
     assert probe(f"os.path.exists({str(node.data)!r})") is False
-    assert probe("open('/proc/self/mountinfo').read()").count(str(node.data)) == 0
 
 
 @pytest.mark.parametrize("path", ["/x", "/etc/x", "/usr/x", "/usr/lib/x", "/var/task/x", "/var/task/f.py", "/dev/x",

@@ -63,8 +63,9 @@ CAF_TEST(links that lead out are refused) {
   // Each of these alone stays inside; the second leads out through the first.
   refused(zip_maker{}.file("d1/d2/f.py").link("d1/d2/up", "../..").link("out", "d1/d2/up/..").make(),
           "a link that leads out: out");
-  CAF_CHECK_EQUAL(unpack(zip_maker{}.file("d1/d2/f.py").link("d1/d2/up", "../..").link("in", "d1/d2/up/d1").make(), bundle),
-                  caf::none);
+  CAF_CHECK_EQUAL(
+    unpack(zip_maker{}.file("d1/d2/f.py").link("d1/d2/up", "../..").link("in", "d1/d2/up/d1").make(), bundle),
+    caf::none);
 }
 
 CAF_TEST(many long links through one another do not take long) {
@@ -79,7 +80,8 @@ CAF_TEST(many long links through one another do not take long) {
 }
 
 CAF_TEST(nothing is written through a link or over another entry) {
-  refused(zip_maker{}.file("f.py").link("dir", "/tmp").file("dir/evil").make(), "an entry under a file or link: dir/evil");
+  refused(zip_maker{}.file("f.py").link("dir", "/tmp").file("dir/evil").make(),
+          "an entry under a file or link: dir/evil");
   refused(zip_maker{}.file("f.py").file("real/x").link("dir", "real").file("dir/evil").make(),
           "an entry under a file or link");
   refused(zip_maker{}.file("dir/evil").link("dir", "/tmp").make(), "a file and a directory of one name: dir");

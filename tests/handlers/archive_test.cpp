@@ -77,9 +77,12 @@ CAF_TEST(what could not be unpacked is not packed) {
   CAF_CHECK(!pack({{"a", "1", false}, {"a/b", "2", false}}));
 }
 
-CAF_TEST(hand-made archives are read and times and links are kept) {
+CAF_TEST(hand - made archives are read and times and links are kept) {
   zip_maker zip;
-  zip.file("dir/real.txt", "content").link("alias", "dir/real.txt").link("dir/up", "../alias").link("nowhere", "dir/no");
+  zip.file("dir/real.txt", "content")
+    .link("alias", "dir/real.txt")
+    .link("dir/up", "../alias")
+    .link("nowhere", "dir/no");
   raw_entry tool{"tool", "#!/bin/sh\n"};
   tool.mode = 0106755; // with set-user-id and set-group-id
   zip.add(tool);

@@ -10,9 +10,9 @@ namespace troupe::handlers::testing {
 
 struct raw_entry {
   std::string name;
-  std::string data;            ///< stored, unless `method` says that it is packed already
-  uint32_t mode = 0100644;     ///< of Unix, with its type
-  uint8_t host = 3;            ///< the system that wrote it: Unix
+  std::string data;        ///< stored, unless `method` says that it is packed already
+  uint32_t mode = 0100644; ///< of Unix, with its type
+  uint8_t host = 3;        ///< the system that wrote it: Unix
   uint16_t flags = 0;
   uint16_t method = 0;
   uint32_t dos_attributes = 0;
@@ -21,8 +21,8 @@ struct raw_entry {
   int64_t checksum = -1;       ///< -1: the data's
   std::string local_name;      ///< before the data, when it differs
   std::string local_extra;
-  std::string descriptor;      ///< behind the data
-  int64_t offset = -1;         ///< in the directory; -1: where it is
+  std::string descriptor; ///< behind the data
+  int64_t offset = -1;    ///< in the directory; -1: where it is
 
   raw_entry() = default;
   raw_entry(std::string its_name, std::string its_data) : name{std::move(its_name)}, data{std::move(its_data)} {}

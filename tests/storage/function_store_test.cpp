@@ -136,9 +136,13 @@ CAF_TEST(large archives are stored and their space comes back) {
 CAF_TEST(a damaged value is an error and a changed archive too) {
   const auto function = sample_function("hello", "zip");
   CAF_REQUIRE_EQUAL(store.put(function, "zip"), caf::none);
-  CAF_REQUIRE(db->db().Put({}, db->at(family::bundles), function.bundle.bytes.size() == 32
-                             ? std::string(function.bundle.bytes.begin(), function.bundle.bytes.end())
-                             : "", "other").ok());
+  CAF_REQUIRE(db->db()
+                .Put({}, db->at(family::bundles),
+                     function.bundle.bytes.size() == 32
+                       ? std::string(function.bundle.bytes.begin(), function.bundle.bytes.end())
+                       : "",
+                     "other")
+                .ok());
   CAF_CHECK(code_of(store.bundle(function.bundle).error()) == errc::storage_damaged);
   CAF_REQUIRE(db->db().Put({}, db->at(family::functions), std::string("default\0hello", 13), "damage").ok());
   CAF_CHECK(code_of(store.get("default", "hello").error()) == errc::storage_damaged);

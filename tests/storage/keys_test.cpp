@@ -91,8 +91,8 @@ CAF_TEST(sums sort by tenant and function and hour) {
   std::vector<std::string> keys;
   for (const auto* tenant : {"a", "ab", "b"})
     for (const auto* function : {"f", "f-1", "f1", "g"})
-      for (const int64_t hour : {int64_t{-2}, int64_t{-1}, int64_t{0}, int64_t{1}, int64_t{255}, int64_t{256},
-                                 int64_t{1} << 40})
+      for (const int64_t hour :
+           {int64_t{-2}, int64_t{-1}, int64_t{0}, int64_t{1}, int64_t{255}, int64_t{256}, int64_t{1} << 40})
         keys.push_back(usage(tenant, function, hour));
   CAF_CHECK(std::is_sorted(keys.begin(), keys.end()));
 }
@@ -100,7 +100,8 @@ CAF_TEST(sums sort by tenant and function and hour) {
 CAF_TEST(a prefix ends where the next name begins) {
   const auto prefix = key_prefix("a");
   const auto end = behind_prefix(prefix);
-  const auto last = invocation("a", uuid{{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}});
+  const auto last =
+    invocation("a", uuid{{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}});
   CAF_CHECK(prefix < last);
   CAF_CHECK(last < end);
   CAF_CHECK(end < invocation("ab", uuid{}));

@@ -156,7 +156,8 @@ CAF_TEST(extreme bounds are bounds) {
   append({sample_record(0, 1), sample_record(base_ms, 2), sample_record((int64_t{1} << 43), 3)});
   constexpr auto least = std::numeric_limits<int64_t>::min();
   for (const int64_t since : {least, least + 1, int64_t{-1}, int64_t{0}, INT64_MAX - 1, INT64_MAX})
-    for (const int64_t until : {least, int64_t{-1}, int64_t{0}, int64_t{1}, (int64_t{1} << 48), INT64_MAX - 1, INT64_MAX})
+    for (const int64_t until :
+         {least, int64_t{-1}, int64_t{0}, int64_t{1}, (int64_t{1} << 48), INT64_MAX - 1, INT64_MAX})
       check(between(since, until));
 }
 

@@ -167,14 +167,14 @@ CAF_TEST(an environment holds texts only) {
 CAF_TEST(what is no map of this format is damage) {
   const auto decode = [](std::string bytes) { return decode_record(record_key, bytes).error(); };
   CAF_CHECK(damaged(decode("")));
-  CAF_CHECK(damaged(decode("\x80")));         // no version
-  CAF_CHECK(damaged(decode("\x01")));         // a number
-  CAF_CHECK(damaged(decode("\xc1")));         // no msgpack
-  CAF_CHECK(damaged(decode("\x91\x01")));     // an array
-  CAF_CHECK(damaged(decode(std::string(100'000, '\x91'))));     // arrays in arrays
+  CAF_CHECK(damaged(decode("\x80")));                       // no version
+  CAF_CHECK(damaged(decode("\x01")));                       // a number
+  CAF_CHECK(damaged(decode("\xc1")));                       // no msgpack
+  CAF_CHECK(damaged(decode("\x91\x01")));                   // an array
+  CAF_CHECK(damaged(decode(std::string(100'000, '\x91')))); // arrays in arrays
   CAF_CHECK(damaged(decode("\x81" + std::string(100'000, '\x81'))));
-  CAF_CHECK(damaged(decode("\xc9\xff\xff\xff\xff\x01")));       // an extension of 4 GiB
-  CAF_CHECK(damaged(decode("\xdf\xff\xff\xff\xff")));           // a map of 4 Gi pairs
+  CAF_CHECK(damaged(decode("\xc9\xff\xff\xff\xff\x01"))); // an extension of 4 GiB
+  CAF_CHECK(damaged(decode("\xdf\xff\xff\xff\xff")));     // a map of 4 Gi pairs
   CAF_CHECK(damaged(decode_record("no key", encoded(sample_record(5, 7))).error()));
   CAF_CHECK(damaged(decode_function("no key", encoded(function_version{})).error()));
 }

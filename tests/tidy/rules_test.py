@@ -36,6 +36,7 @@ FAULTS = [
     ("config/b.cpp", "void f() {\n" + "  g();\n" * 80 + "}\n", "function of 82 lines"),
     ("tools/b.py", "def f():\n" + "    g()\n" * 81, "function of 82 lines"),
     ("config/b.cpp", "// TO" "DO: later\n", "unfinished"),
+    ("http/b.cpp", "  if (!co_await f())\n", "compiles wrongly"),
     ("tools/b", "#!/bin/bash\ntrue\n", "without `set -euo pipefail`"),
 ]
 

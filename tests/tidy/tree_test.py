@@ -146,7 +146,16 @@ def check_scripts(source):
         yield "is a script without `set -euo pipefail`"
 
 
-CHECKS = [check_layers, check_libraries, check_header, check_lengths, check_functions, check_finished, check_scripts]
+def check_coroutines(source):
+    """g++ 12 lays out the frame of a coroutine wrongly for `if (!co_await f()) co_return;`: a name comes first."""
+    if source.path.endswith((".cpp", ".hpp")):
+        for number, line in enumerate(source.lines, 1):
+            if re.match(r"\s*(?:\}\s*else\s+)?(?:if|while|for|switch)\s*\(.*\bco_await\b", line):
+                yield f"line {number} awaits in a condition, which g++ 12 compiles wrongly"
+
+
+CHECKS = [check_layers, check_libraries, check_header, check_lengths, check_functions, check_finished, check_scripts,
+          check_coroutines]
 
 
 def circles(sources):

@@ -14,9 +14,10 @@ need_root() {
   [[ $EUID -eq 0 ]] || die "has to run as root: $1"
 }
 
-# Configures (only when that has not happened) and builds a preset of CMakePresets.json.
+# Configures (only when that has not happened) and builds a preset of CMakePresets.json: all of it, or these targets.
 build_preset() {
   local preset=$1 tool
+  shift
   for tool in cmake ninja; do
     command -v "$tool" >/dev/null || die "$tool is missing; 'tools/dev setup' installs what is needed"
   done
@@ -24,5 +25,5 @@ build_preset() {
   if [[ ! -f build/$preset/build.ninja ]]; then
     cmake --preset "$preset" -Wno-dev --log-level=NOTICE || die "cmake cannot configure the preset '$preset' (see above)"
   fi
-  cmake --build "build/$preset" -j"$(nproc)" || die "the build of the preset '$preset' failed (see above)"
+  cmake --build "build/$preset" -j"$(nproc)" ${1:+--target "$@"} || die "the build of the preset '$preset' failed (see above)"
 }
