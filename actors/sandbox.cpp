@@ -211,6 +211,9 @@ sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings setting
   st.process = std::move(process);
   st.link = sandbox_link::make(*st.settings.io, *st.process, events_for(self));
   st.link->set_deadline(steady_clock::now() + limits::init_time_max);
+  // Without its worker a sandbox has nobody to serve.
+  self->set_down_handler([self](const caf::down_msg&) { end(self, reason::stopped); });
+  self->monitor(st.settings.worker);
   return {
     [self](atom::invoke, invocation& call) -> caf::result<outcome> {
       auto& state = self->state;

@@ -3,7 +3,7 @@
 #include "config/errc.hpp"
 #include "config/limits.hpp"
 
-#include <limits.h>
+#include <climits>
 
 #include <cstdint>
 

@@ -93,8 +93,8 @@ bool enter_bundle(cage_plan&) noexcept {
 
 bool limit_resources(cage_plan&) noexcept {
   return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, limits::open_files_max)
-         && limit(RLIMIT_FSIZE, limits::tmp_bytes_max) && limit(RLIMIT_MEMLOCK, 64 * limits::kib)
-         && limit(RLIMIT_MSGQUEUE, 0);
+      && limit(RLIMIT_FSIZE, limits::tmp_bytes_max) && limit(RLIMIT_MEMLOCK, 64 * limits::kib)
+      && limit(RLIMIT_MSGQUEUE, 0);
 }
 
 bool drop_bounding_set(cage_plan&) noexcept {
@@ -106,14 +106,14 @@ bool drop_bounding_set(cage_plan&) noexcept {
 
 bool lock_securebits(cage_plan&) noexcept {
   constexpr unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP
-                                 | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED
-                                 | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+                               | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE
+                               | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
   return ::prctl(PR_SET_SECUREBITS, bits) == 0;
 }
 
 bool become_user(cage_plan&) noexcept {
   return ::setgroups(0, nullptr) == 0 && ::setresgid(cage_user, cage_user, cage_user) == 0
-         && ::setresuid(cage_user, cage_user, cage_user) == 0;
+      && ::setresuid(cage_user, cage_user, cage_user) == 0;
 }
 
 bool drop_capabilities(cage_plan&) noexcept {

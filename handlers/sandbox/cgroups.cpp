@@ -132,8 +132,8 @@ uint64_t sandbox_cgroup::memory_peak_bytes() const {
 }
 
 uint64_t sandbox_cgroup::oom_kills() const {
-  const auto text
-    = read_small_file(memory_dir_ + (memory_version_ == cgroup_version::v1 ? "/memory.oom_control" : "/memory.events"));
+  const auto text =
+    read_small_file(memory_dir_ + (memory_version_ == cgroup_version::v1 ? "/memory.oom_control" : "/memory.events"));
   return text ? number_after("oom_kill", *text) : 0;
 }
 
@@ -141,9 +141,9 @@ bool sandbox_cgroup::recycle() {
   if (memory_version_ == cgroup_version::v2)
     return false; // memory.peak cannot be set back for readers to come
   return read_number(memory_dir_ + "/memory.usage_in_bytes") <= leftover_bytes_max
-         && !write_if_there(memory_dir_ + "/memory.memsw.limit_in_bytes", "-1", "lift a limit")
-         && write_small_file(memory_dir_ + "/memory.limit_in_bytes", "-1") == 0
-         && write_small_file(memory_dir_ + "/memory.max_usage_in_bytes", "0") == 0;
+      && !write_if_there(memory_dir_ + "/memory.memsw.limit_in_bytes", "-1", "lift a limit")
+      && write_small_file(memory_dir_ + "/memory.limit_in_bytes", "-1") == 0
+      && write_small_file(memory_dir_ + "/memory.max_usage_in_bytes", "0") == 0;
 }
 
 } // namespace troupe::handlers

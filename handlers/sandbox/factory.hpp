@@ -48,7 +48,7 @@ private:
   factory_settings settings_;
   node_cgroup cgroup_;
   std::unique_ptr<zygote_process> zygote_;
-  std::map<uint32_t, cell> live_;  ///< by slot
+  std::map<uint32_t, cell> live_; ///< by slot
   std::vector<cell> ready_;
   std::vector<uint32_t> free_slots_; ///< the lowest last
 };

@@ -25,9 +25,8 @@ namespace fs = std::filesystem;
 
 /// Whether `word` is one of the words of `text`, which are separated by `separator`.
 bool has_word(std::string_view text, char separator, std::string_view word) {
-  return std::ranges::any_of(std::views::split(text, separator), [word](auto&& part) {
-    return std::ranges::equal(part, word);
-  });
+  return std::ranges::any_of(std::views::split(text, separator),
+                             [word](auto&& part) { return std::ranges::equal(part, word); });
 }
 
 /// A line of mountinfo, as far as it matters here (proc(5)): the mount point is the fifth field; after a lone hyphen
@@ -117,8 +116,7 @@ caf::expected<cgroup_layout> find_cgroups(std::string_view mountinfo) {
   return cgroup_layout{*memory, *pids};
 }
 
-node_cgroup::node_cgroup(cgroup_layout layout, std::string name)
-  : layout_{std::move(layout)}, name_{std::move(name)} {}
+node_cgroup::node_cgroup(cgroup_layout layout, std::string name) : layout_{std::move(layout)}, name_{std::move(name)} {}
 
 node_cgroup::node_cgroup(node_cgroup&& other) noexcept
   : layout_{std::move(other.layout_)}, name_{std::exchange(other.name_, {})} {}
@@ -139,9 +137,8 @@ caf::expected<node_cgroup> node_cgroup::make(cgroup_layout layout, std::string n
       return make_error(errc::not_supported, std::string{"making cgroups: "} + std::strerror(errno));
   }
   const bool together = result.layout_.memory.root == result.layout_.pids.root;
-  for (const auto& [controller, names] :
-       {std::pair{&result.layout_.memory, together ? "+memory +pids" : "+memory"},
-        std::pair{&result.layout_.pids, "+pids"}}) {
+  for (const auto& [controller, names] : {std::pair{&result.layout_.memory, together ? "+memory +pids" : "+memory"},
+                                          std::pair{&result.layout_.pids, "+pids"}}) {
     if (controller->version == cgroup_version::v1)
       continue;
     for (const std::string& directory : {controller->root, controller->root + "/" + result.name_})

@@ -16,9 +16,9 @@ namespace troupe::handlers {
 
 /// What a sandbox is made of.
 struct sandbox_spec {
-  std::string runtime;       ///< "python3"
-  std::string handler;       ///< module.callable
-  std::string bundle_dir;    ///< the unpacked bundle, on the node
+  std::string runtime;    ///< "python3"
+  std::string handler;    ///< module.callable
+  std::string bundle_dir; ///< the unpacked bundle, on the node
   std::string function_name;
   std::string function_version;
   uint32_t memory_mb = 0;
@@ -29,7 +29,7 @@ struct sandbox_spec {
 /// uid range, network namespace) until it is buried.
 struct sandbox_process {
   uint32_t slot = 0;
-  int pid = 0;           ///< as the node sees it
+  int pid = 0; ///< as the node sees it
   unique_fd pidfd;
   unique_fd channel;     ///< frames: the node's end of a stream socket pair, non-blocking
   unique_fd log;         ///< what the handler writes to descriptors 1 and 2: the reading end of a pipe, non-blocking
@@ -45,9 +45,9 @@ struct sandbox_death {
 };
 
 struct factory_settings {
-  std::string host_program;       ///< path of the Python host (troupe-python3), beside the node's own program
-  std::string run_dir;            ///< for mount points; made by the factory, empty again after stop
-  std::string cgroup_name;        ///< one directory below the controllers' roots, unique on the machine
+  std::string host_program; ///< path of the Python host (troupe-python3), beside the node's own program
+  std::string run_dir;      ///< for mount points; made by the factory, empty again after stop
+  std::string cgroup_name;  ///< one directory below the controllers' roots, unique on the machine
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
 };

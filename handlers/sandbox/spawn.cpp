@@ -63,8 +63,8 @@ caf::expected<spawned> spawn(const std::vector<std::string>& command, std::span<
   arguments.push_back(nullptr);
   char* environment[] = {nullptr};
   spawned result;
-  if (const int error = ::posix_spawn(&result.pid, arguments[0], &actions.value, &fresh.value, arguments.data(),
-                                      environment))
+  if (const int error =
+        ::posix_spawn(&result.pid, arguments[0], &actions.value, &fresh.value, arguments.data(), environment))
     return make_error(errc::sandbox_failed, std::string{"start the host program: "} + std::strerror(error));
   result.pidfd = open_process(result.pid);
   if (result.pidfd)

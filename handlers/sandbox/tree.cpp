@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 constexpr uintmax_t copy_bytes_max = 1024 * 1024;
 
 void write_file(const std::string& path, std::string_view text) {
-  const unique_fd file{static_cast<int>(
-    check(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644), "create a file of the tree"))};
+  const unique_fd file{
+    static_cast<int>(check(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644), "create a file of the tree"))};
   check(::write(file.get(), text.data(), text.size()), "write a file of the tree");
 }
 
@@ -107,9 +107,9 @@ void build_tree(const std::string& mount_point) {
   check(::mount("/usr", usr.c_str(), nullptr, MS_BIND, nullptr), "bind /usr");
   check(::mount(nullptr, usr.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr),
         "make /usr read-only");
-  check(::mount(nullptr, mount_point.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC,
-                nullptr),
-        "make the tree read-only");
+  check(
+    ::mount(nullptr, mount_point.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC, nullptr),
+    "make the tree read-only");
   check(::chdir(mount_point.c_str()), "enter the tree");
 }
 

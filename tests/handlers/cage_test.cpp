@@ -24,9 +24,11 @@ struct cage : open_bed {
     return run(sandbox, "import os, socket\n"
                         "result = None\n"
                         "try:\n"
-                        "  " + statement + "\n"
-                        "except OSError as e:\n"
-                        "  result = os.strerror(e.errno)\n");
+                        "  "
+                          + statement
+                          + "\n"
+                            "except OSError as e:\n"
+                            "  result = os.strerror(e.errno)\n");
   }
 
   /// The value of a line in /proc/self/status.

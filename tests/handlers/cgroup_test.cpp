@@ -74,8 +74,8 @@ CAF_TEST(controllers are found in v2) {
 }
 
 CAF_TEST(a v2 hierarchy without controllers does not hide v1) {
-  auto layout = find_cgroups(v2("unified", "hugetlb") + v1("/sys/fs/cgroup/memory", "memory")
-                             + v1("/sys/fs/cgroup/pids", "pids"));
+  auto layout =
+    find_cgroups(v2("unified", "hugetlb") + v1("/sys/fs/cgroup/memory", "memory") + v1("/sys/fs/cgroup/pids", "pids"));
   CAF_REQUIRE(layout);
   CAF_CHECK(layout->memory.version == cgroup_version::v1);
   CAF_CHECK(layout->pids.version == cgroup_version::v1);

@@ -66,7 +66,7 @@ CAF_TEST(nothing is left after the end) {
   test.factory->bury(std::move(buried));
   CAF_CHECK(!cgroups_of(test.settings.cgroup_name).empty());
   CAF_CHECK_EQUAL(text_of("/proc/self/mountinfo"), mounts_before); // not even while it runs
-  test.factory.reset(); // with a sandbox that runs
+  test.factory.reset();                                            // with a sandbox that runs
   CAF_CHECK(!read_frame(running));
   running = {};
   CAF_CHECK(children() == children_before);
