@@ -124,6 +124,7 @@ void request_reader::restart() {
   request_.expects_continue = false;
   state_ = progress::header;
   header_bytes_ = 0;
+  skipped_line_ = false;
   hosts_ = lengths_ = encodings_ = 0;
   refusal_ = nullptr;
 }
@@ -139,8 +140,13 @@ void request_reader::fail(errc code, std::string what) {
 
 size_t request_reader::feed(std::string_view bytes) {
   size_t used = 0;
-  if (state_ == progress::header && !parser_->got_some() && bytes.starts_with("\r\n"))
-    used = 2; // Some clients end a body with a line of its own (RFC 9112, 2.2).
+  if (state_ == progress::header && !parser_->got_some() && !skipped_line_) {
+    if (bytes == "\r")
+      return 0; // Too little to tell.
+    if (bytes.starts_with("\r\n"))
+      used = 2; // Some clients end a body with a line of its own (RFC 9112, 2.2): one is passed over.
+    skipped_line_ = used > 0;
+  }
   if (used == bytes.size() || (state_ != progress::header && state_ != progress::body))
     return used;
   const auto rest = bytes.substr(used);

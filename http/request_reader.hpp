@@ -100,7 +100,8 @@ private:
   progress state_ = progress::header;
   caf::error problem_;
   size_t body_bytes_max_ = 0;
-  size_t header_bytes_ = 0; ///< of this request until now
+  size_t header_bytes_ = 0;   ///< of this request until now
+  bool skipped_line_ = false; ///< the empty line that may stand before it
   // What the header held of the fields that say where a request ends and for whom it is.
   uint32_t hosts_ = 0;
   uint32_t lengths_ = 0;

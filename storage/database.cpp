@@ -16,6 +16,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <system_error>
 #include <utility>
 
@@ -53,6 +54,7 @@ struct database::state {
   directory_lock lock;           ///< an owner's; dropped last, when the files are closed
   temporary_directory own_files; ///< a secondary's
   handles open;
+  std::atomic<bool> writing_stopped = false;
 
   caf::error open_as_owner();
   caf::error open_as_secondary();
@@ -122,7 +124,20 @@ caf::error database::catch_up() {
 caf::error database::sync() {
   if (state_->how == access::secondary)
     return caf::none;
-  return to_error(state_->open.db().SyncWAL(), "syncing the database");
+  if (writing_stopped())
+    return make_error(errc::io_error, "syncing the database: it has failed to write");
+  const auto status = state_->open.db().SyncWAL();
+  if (!status.ok())
+    stop_writing();
+  return to_error(status, "syncing the database");
+}
+
+void database::stop_writing() noexcept {
+  state_->writing_stopped = true;
+}
+
+bool database::writing_stopped() const noexcept {
+  return state_->writing_stopped;
 }
 
 database::access database::mode() const noexcept {

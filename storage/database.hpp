@@ -37,10 +37,15 @@ public:
   /// may be reading meanwhile. Owner: does nothing.
   caf::error catch_up();
 
-  /// Makes everything written until now survive a power cut.
+  /// Makes everything written until now survive a power cut. Fails with io_error once a write has failed.
   caf::error sync();
 
   access mode() const noexcept;
+
+  /// After a write has failed, for the rest of this object's life. RocksDB neither writes nor syncs a log in which a
+  /// write has failed, and Debian's build (7.8) ends the process when it is asked to sync one.
+  void stop_writing() noexcept;
+  bool writing_stopped() const noexcept;
 
   // For the stores of this folder only.
   rocksdb::DB& db() noexcept;

@@ -1,5 +1,6 @@
 #include "storage/function_store.hpp"
 
+#include "storage/commit.hpp"
 #include "storage/keys.hpp"
 #include "storage/read_view.hpp"
 #include "storage/status.hpp"
@@ -14,12 +15,6 @@
 namespace troupe::storage {
 
 namespace {
-
-rocksdb::WriteOptions synced() {
-  rocksdb::WriteOptions options;
-  options.sync = true;
-  return options;
-}
 
 /// The function under `key`; nullopt when there is none.
 caf::expected<std::optional<function_version>> find(database& db, const std::string& key) {
@@ -109,7 +104,7 @@ caf::error function_store::put(const function_version& function, std::string_vie
   encode(value, function);
   if (auto err = to_error(batch.Put(db_->at(family::functions), key, value), "adding a function"))
     return err;
-  return to_error(db_->db().Write(synced(), &batch), "storing a function");
+  return commit(*db_, batch, survives::power_cut, "storing a function");
 }
 
 caf::expected<function_version> function_store::get(std::string_view tenant, std::string_view name) const {
@@ -133,7 +128,7 @@ caf::error function_store::remove(std::string_view tenant, std::string_view name
     return err;
   if (auto err = drop_bundle(*db_, key, (*found)->bundle, batch))
     return err;
-  return to_error(db_->db().Write(synced(), &batch), "removing a function");
+  return commit(*db_, batch, survives::power_cut, "removing a function");
 }
 
 caf::expected<std::vector<function_version>> function_store::all() const {

@@ -1,5 +1,6 @@
 #include "storage/ledger_store.hpp"
 
+#include "storage/commit.hpp"
 #include "storage/keys.hpp"
 #include "storage/read_view.hpp"
 #include "storage/record_scan.hpp"
@@ -51,7 +52,7 @@ caf::error ledger_store::append(std::span<const usage_record> records) {
     if (auto err = to_error(batch.Merge(db_->at(family::usage), name, value), "adding up usage"))
       return err;
   }
-  return to_error(db_->db().Write({}, &batch), "storing invocations");
+  return commit(*db_, batch, survives::kill, "storing invocations");
 }
 
 caf::expected<std::vector<usage_record>> ledger_store::records(const ledger_filter& filter) const {

@@ -125,6 +125,7 @@ caf::error scan_records(const read_view& view, const ledger_filter& filter,
   }
   const auto range = ids_of(filter);
   std::vector<cursor> cursors;
+  cursors.reserve(tenants.size());
   for (const auto& tenant : tenants)
     cursors.emplace_back(view.iterate(family::invocations), tenant, filter, range);
   for (;;) {

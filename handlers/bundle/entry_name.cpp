@@ -4,7 +4,6 @@
 #include "config/limits.hpp"
 
 #include <climits>
-
 #include <cstdint>
 
 namespace troupe::handlers {

@@ -71,12 +71,12 @@ caf::expected<directory_place> find_directory(std::string_view zip) {
   if (u16(end, 4) != 0 || u16(end, 6) != 0 || u16(end, 8) != u16(end, 10))
     return refuse("is one of several parts");
   const directory_place place{u32(end, 16), u32(end, 12), u16(end, 10)};
+  if (place.entries > limits::archive_entries_max)
+    return refuse("has more than " + std::to_string(limits::archive_entries_max) + " entries");
   if (place.offset == elsewhere || place.bytes == elsewhere)
     return refuse("is in zip64 form, for which it is too small");
   if (place.offset + place.bytes != end_offset)
     return refuse("has bytes that belong to none of its entries, or is damaged");
-  if (place.entries > limits::archive_entries_max)
-    return refuse("has more than " + std::to_string(limits::archive_entries_max) + " entries");
   return place;
 }
 

@@ -1,13 +1,11 @@
 """Starts that cannot work say so in one line; a stop finishes what runs."""
 
 import concurrent.futures
-import os
 import signal
 import socket
 import subprocess
 
-import pytest
-
+import rocks
 from clients import Connection, curl, deploy
 from node import PROGRAM, command_environment, free_port, wait_until
 
@@ -57,9 +55,14 @@ def test_a_damaged_database(start_node):
     assert "damaged" in result.stderr
 
 
+def test_a_database_of_a_later_version(start_node):
+    node = start_node()
+    node.stop()
+    rocks.put(node.data / "db", "meta", b"schema", (1000).to_bytes(4, "big"))
+    start_refused("--node.data-dir", node.data, "--http.port", node.port, words=["later version"])
+
+
 def test_not_root(tmp_path):
-    if os.geteuid() != 0:
-        pytest.fail("the tests need root")
     tmp_path.chmod(0o777)
     result = subprocess.run(
         ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", PROGRAM, "serve", "--log.level", "error",

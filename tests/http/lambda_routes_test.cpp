@@ -156,7 +156,7 @@ CAF_TEST(a function is deleted once) {
   check_error(node.ask("DELETE", functions + "/f"), 404, "ResourceNotFoundException");
 }
 
-CAF_TEST(an invocation answers with the handlers answer) {
+CAF_TEST(an invocation brings the answer of the handler) {
   const auto got = invoke("echo", "[1]");
   CAF_CHECK_EQUAL(got.status, 200);
   CAF_CHECK_EQUAL(got.body, "[1]");
@@ -177,14 +177,14 @@ CAF_TEST(a failing handler is a function error) {
   }
 }
 
-CAF_TEST(the logs tail comes with the answer when it is asked for) {
+CAF_TEST(the tail of the log comes with the answer when it is asked for) {
   CAF_CHECK_EQUAL(base64_decode(invoke("echo", "1", "X-Amz-Log-Type: Tail\r\n").field("x-amz-log-result")).value_or(""),
                   "a line\n");
   CAF_CHECK_EQUAL(invoke("echo", "1", "X-Amz-Log-Type: None\r\n").field("x-amz-log-result"), "");
   check_error(invoke("echo", "1", "X-Amz-Log-Type: All\r\n"), 400, "InvalidParameterValueException");
 }
 
-CAF_TEST(the clients context reaches the handler) {
+CAF_TEST(the context of the client reaches the handler) {
   const auto field = [](const std::string& value) { return "X-Amz-Client-Context: " + value + "\r\n"; };
   CAF_CHECK_EQUAL(invoke("context", "1", field(base64_encode(R"({"custom":1})"))).body, R"({"custom":1})");
   check_error(invoke("context", "1", field("!!!!")), 400, "InvalidRequestContentException");
@@ -201,7 +201,7 @@ CAF_TEST(invocation types are those of AWS without Event) {
   check_error(invoke("echo", "1", "X-Amz-Invocation-Type: Other\r\n"), 400, "InvalidParameterValueException");
 }
 
-CAF_TEST(what was not run is an error of AWSs kind) {
+CAF_TEST(what was not run is an error of the kind that AWS has) {
   for (const auto& [name, status, type] : invoke_failures) {
     CAF_MESSAGE(name);
     check_error(invoke(name), status, type);

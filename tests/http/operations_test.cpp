@@ -106,7 +106,7 @@ CAF_TEST(sums show the hour and the currency) {
   CAF_CHECK_EQUAL(row.size(), 11u);
 }
 
-CAF_TEST(the ledgers faults are shown) {
+CAF_TEST(faults in the ledger are shown) {
   CAF_CHECK(get("/v1/usage/verify") == boost::json::parse(R"({"records":7,"rows":2,"faults":["a \"fault\""]})"));
 }
 

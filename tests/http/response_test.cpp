@@ -56,7 +56,7 @@ CAF_TEST(an error of CAF shows nothing of the inside) {
   CAF_CHECK_EQUAL(answer.body, R"({"errorType":"ServiceException","errorMessage":"internal error"})");
 }
 
-CAF_TEST(a fields value cannot begin a line of its own) {
+CAF_TEST(the value of a field cannot begin a line of its own) {
   response answer;
   answer.add_field("X", "a\r\nSet-Cookie: b");
   CAF_CHECK_EQUAL(answer.fields, "X: aSet-Cookie: b\r\n");

@@ -37,7 +37,7 @@ constexpr failure_case failures[] = {
 
 CAF_TEST_FIXTURE_SCOPE(run_routes_tests, fixture)
 
-CAF_TEST(the answer is the handlers as it is) {
+CAF_TEST(what the handler answers is passed on as it is) {
   for (const char* path : {"/run/echo", "/runLambda/echo"}) {
     const auto got = node.ask("POST", path, R"({"a": [1, 2.0, "ü"]})");
     CAF_CHECK_EQUAL(got.status, 200);

@@ -149,7 +149,7 @@ CAF_TEST(a request for nothing with a body ends the connection after its answer)
   CAF_CHECK_EQUAL(got.field("connection"), "close");
 }
 
-CAF_TEST(the clients wish to end the connection is granted) {
+CAF_TEST(a wish to end the connection is granted) {
   const auto got = peer.ask(text_of("POST", "/run/echo", "1", "Connection: close\r\n"));
   CAF_CHECK_EQUAL(got.body, "1");
   CAF_CHECK_EQUAL(got.field("connection"), "close");

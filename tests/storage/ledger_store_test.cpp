@@ -67,6 +67,7 @@ struct fixture {
     for (const auto& each : expected(filter))
       sums[{each.tenant, each.function, hour_of_ns(each.start_ns)}].add(each);
     std::vector<usage_row> rows;
+    rows.reserve(sums.size());
     for (const auto& [key, totals] : sums)
       rows.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), totals});
     return rows;

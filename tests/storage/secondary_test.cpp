@@ -7,11 +7,10 @@
 
 #include <caf/test/unit_test.hpp>
 
-#include <stdlib.h>
-
 #include <rocksdb/db.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <thread>
 
 #include <caf/test/dsl.hpp>

@@ -165,7 +165,7 @@ CAF_TEST(an environment holds texts only) {
 }
 
 CAF_TEST(what is no map of this format is damage) {
-  const auto decode = [](std::string bytes) { return decode_record(record_key, bytes).error(); };
+  const auto decode = [](const std::string& bytes) { return decode_record(record_key, bytes).error(); };
   CAF_CHECK(damaged(decode("")));
   CAF_CHECK(damaged(decode("\x80")));                       // no version
   CAF_CHECK(damaged(decode("\x01")));                       // a number
