@@ -7,7 +7,7 @@
 
 namespace troupe {
 
-/// Answers an invocation only once the ledger has stored its record (ledger.flush-interval = 0). `self` asks the ledger.
+/// Answers an invocation only once the ledger has stored its record (ledger.flush-interval = 0); `self` asks it.
 template <class Self>
 void answer_after_record(Self self, const ledger_actor& ledger, caf::typed_response_promise<outcome> promise,
                          outcome result, const usage_record& record) {

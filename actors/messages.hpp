@@ -62,14 +62,14 @@ private:
 struct invocation {
   uuid id;
   std::string tenant;
-  std::string name;            ///< of the function, as the caller gave it
-  function_ptr function;       ///< set by the balancer
+  std::string name;      ///< of the function, as the caller gave it
+  function_ptr function; ///< set by the balancer
   trigger_kind trigger = trigger_kind::http;
-  bool wants_log = false;      ///< the outcome carries the log's tail
-  std::string payload;         ///< the event: JSON, not looked at by the node
-  std::string client_context;  ///< JSON, or empty
-  uint64_t payload_bytes = 0;  ///< of the event; stays when the payload has moved on
-  int64_t received_ns = 0;     ///< since the epoch
+  bool wants_log = false;     ///< the outcome carries the log's tail
+  std::string payload;        ///< the event: JSON, not looked at by the node
+  std::string client_context; ///< JSON, or empty
+  uint64_t payload_bytes = 0; ///< of the event; stays when the payload has moved on
+  int64_t received_ns = 0;    ///< since the epoch
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, invocation& x) {
@@ -102,8 +102,8 @@ struct function_change {
   caf::optional<uint32_t> memory_mb;
   caf::optional<uint32_t> timeout_s;
   caf::optional<std::map<std::string, std::string>> environment;
-  caf::optional<std::string> zip;         ///< the new archive
-  caf::optional<uuid> expected_revision;  ///< fails with conflict when it is not the present one
+  caf::optional<std::string> zip;        ///< the new archive
+  caf::optional<uuid> expected_revision; ///< fails with conflict when it is not the present one
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, function_change& x) {
@@ -118,10 +118,10 @@ struct worker_status {
   uint32_t idle = 0;
   uint32_t busy = 0;
   uint32_t stopping = 0;
-  uint32_t waiting = 0;             ///< invocations in the queue
-  uint64_t memory_used_bytes = 0;   ///< the sum of the sandboxes' limits
+  uint32_t waiting = 0;           ///< invocations in the queue
+  uint64_t memory_used_bytes = 0; ///< the sum of the sandboxes' limits
   uint64_t memory_budget_bytes = 0;
-  bool ready = false;               ///< the zygote is up and nothing is draining
+  bool ready = false; ///< the zygote is up and nothing is draining
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, worker_status& x) {
@@ -131,9 +131,9 @@ struct worker_status {
 
 /// Upper bounds of the latency histograms' buckets, in ns; a last bucket takes the rest.
 inline constexpr std::array<uint64_t, 18> latency_bounds_ns = {
-  50'000,     100'000,    250'000,     500'000,     1'000'000,   2'500'000,     5'000'000,     10'000'000,     25'000'000,
-  50'000'000, 100'000'000, 250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 10'000'000'000, 60'000'000'000,
-  900'000'000'000};
+  50'000,      100'000,       250'000,       500'000,        1'000'000,      2'500'000,
+  5'000'000,   10'000'000,    25'000'000,    50'000'000,     100'000'000,    250'000'000,
+  500'000'000, 1'000'000'000, 2'500'000'000, 10'000'000'000, 60'000'000'000, 900'000'000'000};
 
 /// Counts of durations by bucket.
 struct histogram {
@@ -241,8 +241,7 @@ using worker_actor = caf::typed_actor<
   // From the handler store: a revision of that bundle is no longer deployed. Its sandboxes end, each once it is idle.
   caf::reacts_to<atom::retire, uuid, digest>,
   // Hands all usage records to the ledger; answers once they are on their way.
-  caf::replies_to<atom::flush>::with<caf::unit_t>,
-  caf::replies_to<atom::status>::with<worker_status>,
+  caf::replies_to<atom::flush>::with<caf::unit_t>, caf::replies_to<atom::status>::with<worker_status>,
   // Takes nothing new and answers once the last sandbox is gone; what runs may finish within the drain time, or not
   // any more when asked for a second time.
   caf::replies_to<atom::drain>::with<caf::unit_t>>;
@@ -278,14 +277,13 @@ using handler_store_actor = caf::typed_actor<
   caf::reacts_to<atom::release, digest>>;
 
 /// Owns invocation and billing records.
-using ledger_actor = caf::typed_actor<
-  caf::reacts_to<atom::append, std::vector<usage_record>>,
-  // Answers once the record would survive a kill of the node.
-  caf::replies_to<atom::append, usage_record>::with<caf::unit_t>,
-  caf::replies_to<atom::records, ledger_filter>::with<std::vector<usage_record>>,
-  caf::replies_to<atom::usage, ledger_filter>::with<std::vector<usage_row>>,
-  caf::replies_to<atom::verify>::with<verify_report>,
-  caf::replies_to<atom::metrics>::with<std::vector<function_metrics>>>;
+using ledger_actor = caf::typed_actor<caf::reacts_to<atom::append, std::vector<usage_record>>,
+                                      // Answers once the record would survive a kill of the node.
+                                      caf::replies_to<atom::append, usage_record>::with<caf::unit_t>,
+                                      caf::replies_to<atom::records, ledger_filter>::with<std::vector<usage_record>>,
+                                      caf::replies_to<atom::usage, ledger_filter>::with<std::vector<usage_row>>,
+                                      caf::replies_to<atom::verify>::with<verify_report>,
+                                      caf::replies_to<atom::metrics>::with<std::vector<function_metrics>>>;
 
 /// The actors that HTTP speaks with.
 struct node_actors {

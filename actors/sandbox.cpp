@@ -55,7 +55,8 @@ void run(self_pointer self, invocation& call) {
   st.link->set_deadline(st.began + timeout);
   auto payload = std::move(call.payload);
   st.call = std::move(call);
-  st.link->send({st.call.id.to_string(), std::chrono::floor<std::chrono::milliseconds>(deadline).time_since_epoch().count(),
+  st.link->send({st.call.id.to_string(),
+                 std::chrono::floor<std::chrono::milliseconds>(deadline).time_since_epoch().count(),
                  st.call.client_context},
                 std::move(payload));
 }
@@ -219,7 +220,8 @@ sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings setting
       auto& state = self->state;
       // The process has ended since the worker looked: back into the queue, nothing is lost.
       if (state.now != phase::idle)
-        return self->delegate(caf::actor_cast<worker_actor>(state.settings.worker), atom::invoke::value, std::move(call));
+        return self->delegate(caf::actor_cast<worker_actor>(state.settings.worker), atom::invoke::value,
+                              std::move(call));
       state.promise = self->make_response_promise<outcome>();
       run(self, call);
       return state.promise;

@@ -47,10 +47,8 @@ using worker_inner = worker_actor::extend<
   caf::reacts_to<atom::tick>>;
 
 /// What a sandbox hears from its own link.
-using sandbox_inner = sandbox_actor::extend<
-  caf::reacts_to<atom::frame, sandbox_reply>,
-  caf::reacts_to<atom::closed>,
-  caf::reacts_to<atom::deadline>>;
+using sandbox_inner = sandbox_actor::extend<caf::reacts_to<atom::frame, sandbox_reply>, caf::reacts_to<atom::closed>,
+                                            caf::reacts_to<atom::deadline>>;
 
 struct sandbox_settings {
   boost::asio::io_context* io = nullptr; ///< of the io thread

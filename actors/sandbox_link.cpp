@@ -20,8 +20,7 @@ constexpr size_t read_buffer_bytes = 16 * limits::kib;
 
 } // namespace
 
-std::shared_ptr<sandbox_link> sandbox_link::make(asio::io_context& io, handlers::sandbox_process& process,
-                                                 events to) {
+std::shared_ptr<sandbox_link> sandbox_link::make(asio::io_context& io, handlers::sandbox_process& process, events to) {
   std::shared_ptr<sandbox_link> link{new sandbox_link{io, process, std::move(to)}};
   link->read_some();
   link->watch_log();

@@ -32,8 +32,7 @@ public:
     std::function<void()> on_deadline;
   };
 
-  static std::shared_ptr<sandbox_link> make(boost::asio::io_context& io, handlers::sandbox_process& process,
-                                            events to);
+  static std::shared_ptr<sandbox_link> make(boost::asio::io_context& io, handlers::sandbox_process& process, events to);
 
   /// Sends an event to the handler. One at a time: the next one only after the reply.
   void send(const wire::invoke_header& header, std::string payload);
@@ -49,12 +48,12 @@ public:
 
 private:
   static constexpr auto never = std::chrono::steady_clock::time_point::max();
-  using channel_socket = boost::asio::basic_stream_socket<boost::asio::local::stream_protocol,
-                                                          boost::asio::io_context::executor_type>;
+  using channel_socket =
+    boost::asio::basic_stream_socket<boost::asio::local::stream_protocol, boost::asio::io_context::executor_type>;
   using log_pipe = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
-  using timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                  boost::asio::wait_traits<std::chrono::steady_clock>,
-                                                  boost::asio::io_context::executor_type>;
+  using timer =
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
+                                      boost::asio::io_context::executor_type>;
 
   sandbox_link(boost::asio::io_context& io, handlers::sandbox_process& process, events to);
   void send_rest();
@@ -74,8 +73,8 @@ private:
   std::string out_header_;
   std::string out_payload_;
   size_t out_sent_ = 0;
-  std::string in_;      ///< what was read and is not a whole frame yet
-  size_t in_size_ = 0;  ///< of it, filled
+  std::string in_;     ///< what was read and is not a whole frame yet
+  size_t in_size_ = 0; ///< of it, filled
   std::string log_tail_;
   bool closed_ = false;
 };

@@ -271,8 +271,8 @@ void sandbox_pool::erase_if_unused(group& g) {
 }
 
 sandbox_slot sandbox_pool::vacant_slot() {
-  const auto found = std::find_if(sandboxes_.begin(), sandboxes_.end(),
-                                  [](const sandbox& s) { return s.now == state::vacant; });
+  const auto found =
+    std::find_if(sandboxes_.begin(), sandboxes_.end(), [](const sandbox& s) { return s.now == state::vacant; });
   if (found != sandboxes_.end())
     return static_cast<sandbox_slot>(found - sandboxes_.begin());
   sandboxes_.emplace_back();

@@ -22,11 +22,11 @@ using sandbox_slot = uint32_t;
 using call_ticket = uint64_t;
 
 struct pool_settings {
-  uint64_t memory_bytes = 0;   ///< for the memory limits of all sandboxes together
+  uint64_t memory_bytes = 0; ///< for the memory limits of all sandboxes together
   uint32_t sandboxes_max = 0;
-  uint32_t queue_limit = 0;    ///< waiting invocations, of all functions
-  uint32_t launches_max = 0;   ///< sandboxes that may be starting at one time
-  uint32_t width = 0;          ///< how many short runs go on at one time: about twice the cores
+  uint32_t queue_limit = 0;                          ///< waiting invocations, of all functions
+  uint32_t launches_max = 0;                         ///< sandboxes that may be starting at one time
+  uint32_t width = 0;                                ///< how many short runs go on at one time: about twice the cores
   std::chrono::nanoseconds patience{1'000'000};      ///< a run that takes longer is not a short one
   std::chrono::nanoseconds start_after{3'000'000};   ///< how long to wait for a busy sandbox of a short function
   std::chrono::nanoseconds wait_max{10'000'000'000}; ///< in the queue
@@ -130,9 +130,9 @@ private:
   struct sandbox {
     group* home = nullptr;
     state now = state::vacant;
-    time_point since{};    ///< of the state
-    bool counted = false;  ///< among short_runs_
-    bool to_stop = false;  ///< idle for too long
+    time_point since{};   ///< of the state
+    bool counted = false; ///< among short_runs_
+    bool to_stop = false; ///< idle for too long
   };
 
   struct short_run {
@@ -159,8 +159,8 @@ private:
   pool_settings settings_;
   std::vector<sandbox> sandboxes_; ///< by slot
   std::unordered_map<uuid, std::unique_ptr<group>> groups_;
-  std::deque<group*> runnable_;   ///< for these, `next` may find something to do
-  std::deque<group*> blocked_;    ///< these wait for an event or for time
+  std::deque<group*> runnable_; ///< for these, `next` may find something to do
+  std::deque<group*> blocked_;  ///< these wait for an event or for time
   std::deque<short_run> short_runs_;
   uint32_t short_count_ = 0;
   std::array<uint32_t, 5> counts_{};

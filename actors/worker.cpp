@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 using self_pointer = worker_inner::stateful_pointer<worker_state>;
 using std::chrono::steady_clock;
 
-constexpr auto hold_interval = 2ms;  ///< between looks at a queue that waits for time to pass
-constexpr auto sweep_interval = 1s;  ///< between looks at idle sandboxes
+constexpr auto hold_interval = 2ms; ///< between looks at a queue that waits for time to pass
+constexpr auto sweep_interval = 1s; ///< between looks at idle sandboxes
 constexpr auto launch_time_max = 60s;
 
 void settle(self_pointer self);
@@ -57,18 +57,23 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
   auto& st = self->state;
   const auto& known = st.revisions[revision];
   const auto& function = *known.function;
-  handlers::sandbox_spec spec{function.config.runtime, function.config.handler,   known.bundle_dir,
-                              function.config.name,    function.version,          function.config.memory_mb,
+  handlers::sandbox_spec spec{function.config.runtime,    function.config.handler, known.bundle_dir,
+                              function.config.name,       function.version,        function.config.memory_mb,
                               function.config.environment};
   const auto ordered = steady_clock::now();
   self->request(st.settings.launcher, launch_time_max, atom::launch::value, std::move(spec))
     .then(
       [=](const process_ptr& process) {
         auto& state = self->state;
-        sandbox_settings settings{state.settings.io,     caf::actor_cast<worker_inner>(self), state.settings.launcher,
-                                  state.settings.ledger, state.settings.books,
+        sandbox_settings settings{state.settings.io,
+                                  caf::actor_cast<worker_inner>(self),
+                                  state.settings.launcher,
+                                  state.settings.ledger,
+                                  state.settings.books,
                                   state.settings.flush_interval == 0ms,
-                                  slot,                  state.revisions[revision].function,  ordered};
+                                  slot,
+                                  state.revisions[revision].function,
+                                  ordered};
         if (state.sandboxes.size() <= slot)
           state.sandboxes.resize(slot + 1);
         state.sandboxes[slot] = self->spawn(sandbox, std::move(settings), process);
@@ -106,8 +111,7 @@ void carry_out(self_pointer self, const sandbox_pool::stop& what) {
 
 // -- time ------------------------------------------------------------------------------------------------------------
 
-void refuse(self_pointer self, const invocation& call, caf::typed_response_promise<outcome>& promise,
-            const char* why) {
+void refuse(self_pointer self, const invocation& call, caf::typed_response_promise<outcome>& promise, const char* why) {
   keep(self, self->state.settings.books.throttled(call));
   promise.deliver(make_error(errc::too_many_requests, why));
 }
@@ -194,8 +198,8 @@ void answer_failed_start(self_pointer self, const uuid& revision, failed_start& 
   auto& [call, promise] = waiting.mapped();
   if (failed.document.empty())
     failed.document = failed.what.status == invocation_status::timeout
-                        ? init_timeout_document(call)
-                        : failure_document(call, failed.what.status, failed.death);
+                      ? init_timeout_document(call)
+                      : failure_document(call, failed.what.status, failed.death);
   failed.what.queued = since_received(call) - failed.what.init;
   failed.what.bytes_out = failed.document.size();
   auto record = st.settings.books.record(call, failed.what);

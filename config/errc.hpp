@@ -12,32 +12,32 @@ namespace troupe {
 /// thing; config/errc.cpp maps each value to its HTTP status, AWS error type and exit code in one table.
 enum class errc : uint8_t {
   none = 0,
-  invalid_argument,       ///< a value out of bounds, a malformed document or archive
-  invalid_payload,        ///< an event that is not JSON
-  function_not_found,     ///< no such function
-  path_not_found,         ///< no such route
-  method_not_allowed,     ///< a route that exists, with another method
-  function_exists,        ///< create of a name that is taken
-  conflict,               ///< the function changed since the caller looked (RevisionId)
-  payload_too_large,      ///< a body over its limit
-  headers_too_large,      ///< header fields over their limit
-  request_timeout,        ///< the client was too slow with its request
-  too_many_requests,      ///< queue or memory budget full: nothing was run
-  shutting_down,          ///< the node accepts nothing new
-  unavailable,            ///< a part of the node or another node cannot be reached
-  sandbox_failed,         ///< the sandbox could not be made (the machine's fault, not the function's)
-  not_supported,          ///< a kernel feature, runtime or option that is not there
-  already_running,        ///< another process holds the port or the data directory
-  storage_damaged,        ///< the database is damaged, or was written by a newer version
-  io_error,               ///< a system call failed
-  internal,               ///< a bug
+  invalid_argument,   ///< a value out of bounds, a malformed document or archive
+  invalid_payload,    ///< an event that is not JSON
+  function_not_found, ///< no such function
+  path_not_found,     ///< no such route
+  method_not_allowed, ///< a route that exists, with another method
+  function_exists,    ///< create of a name that is taken
+  conflict,           ///< the function changed since the caller looked (RevisionId)
+  payload_too_large,  ///< a body over its limit
+  headers_too_large,  ///< header fields over their limit
+  request_timeout,    ///< the client was too slow with its request
+  too_many_requests,  ///< queue or memory budget full: nothing was run
+  shutting_down,      ///< the node accepts nothing new
+  unavailable,        ///< a part of the node or another node cannot be reached
+  sandbox_failed,     ///< the sandbox could not be made (the machine's fault, not the function's)
+  not_supported,      ///< a kernel feature, runtime or option that is not there
+  already_running,    ///< another process holds the port or the data directory
+  storage_damaged,    ///< the database is damaged, or was written by a newer version
+  io_error,           ///< a system call failed
+  internal,           ///< a bug
 };
 
 /// The three outward faces of an error.
 struct error_face {
-  int http_status;             ///< 400 to 504
-  std::string_view aws_type;   ///< the name in X-Amzn-ErrorType, without "Exception"
-  int exit_code;               ///< of the `troupe` program, never 0
+  int http_status;           ///< 400 to 504
+  std::string_view aws_type; ///< the name in X-Amzn-ErrorType, without "Exception"
+  int exit_code;             ///< of the `troupe` program, never 0
 };
 
 /// The table's row for `code`.

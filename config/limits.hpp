@@ -15,82 +15,82 @@ inline constexpr size_t mib = 1024 * kib;
 inline constexpr size_t gib = 1024 * mib;
 
 // HTTP
-inline constexpr size_t payload_bytes_max = 6 * mib;         ///< an event, and an answer (AWS: 6 MB)
-inline constexpr size_t deploy_body_bytes_max = 72 * mib;    ///< CreateFunction: a 50 MiB archive in base64, and fields
-inline constexpr size_t header_bytes_max = 16 * kib;         ///< request line and header fields together
-inline constexpr size_t client_context_bytes_max = 3583;     ///< X-Amz-Client-Context
-inline constexpr size_t log_tail_bytes = 4 * kib;            ///< kept of an invocation's log for X-Amz-Log-Result
-inline constexpr size_t list_items_max = 50;                 ///< ListFunctions, a page
-inline constexpr size_t query_items_max = 10'000;            ///< /v1/invocations, a page
-inline constexpr size_t query_items_default = 1000;          ///< the same, when the caller names no limit
-inline constexpr size_t small_body_bytes_max = 64 * kib;     ///< of every request that brings no event and no archive
-inline constexpr size_t held_body_bytes_max = 512 * mib;     ///< bodies that all connections hold at one time
-inline constexpr size_t kept_buffer_bytes_max = 64 * kib;    ///< what a connection keeps of a buffer between requests
-inline constexpr size_t read_bytes_max = 64 * kib;           ///< taken from a socket at a time while a body arrives
-inline constexpr size_t inline_parse_bytes_max = 256 * kib;  ///< larger documents are parsed beside the io thread
-inline constexpr auto request_time_max = 300s;               ///< from a request's first byte to its last
-inline constexpr auto linger_time_max = 5s;                  ///< reading on after an early answer, so that it arrives
-inline constexpr auto query_time_max = 30s;                  ///< how long actors may take: to answer a question,
-inline constexpr auto report_time_max = 120s;                ///< to read many records,
-inline constexpr auto deploy_time_max = 120s;                ///< to store and unpack an archive,
-inline constexpr auto invoke_time_max = 1200s;               ///< to run a function: queue, start and timeout_s_max
+inline constexpr size_t payload_bytes_max = 6 * mib;        ///< an event, and an answer (AWS: 6 MB)
+inline constexpr size_t deploy_body_bytes_max = 72 * mib;   ///< CreateFunction: a 50 MiB archive in base64, and fields
+inline constexpr size_t header_bytes_max = 16 * kib;        ///< request line and header fields together
+inline constexpr size_t client_context_bytes_max = 3583;    ///< X-Amz-Client-Context
+inline constexpr size_t log_tail_bytes = 4 * kib;           ///< kept of an invocation's log for X-Amz-Log-Result
+inline constexpr size_t list_items_max = 50;                ///< ListFunctions, a page
+inline constexpr size_t query_items_max = 10'000;           ///< /v1/invocations, a page
+inline constexpr size_t query_items_default = 1000;         ///< the same, when the caller names no limit
+inline constexpr size_t small_body_bytes_max = 64 * kib;    ///< of every request that brings no event and no archive
+inline constexpr size_t held_body_bytes_max = 512 * mib;    ///< bodies that all connections hold at one time
+inline constexpr size_t kept_buffer_bytes_max = 64 * kib;   ///< what a connection keeps of a buffer between requests
+inline constexpr size_t read_bytes_max = 64 * kib;          ///< taken from a socket at a time while a body arrives
+inline constexpr size_t inline_parse_bytes_max = 256 * kib; ///< larger documents are parsed beside the io thread
+inline constexpr auto request_time_max = 300s;              ///< from a request's first byte to its last
+inline constexpr auto linger_time_max = 5s;                 ///< reading on after an early answer, so that it arrives
+inline constexpr auto query_time_max = 30s;                 ///< how long actors may take: to answer a question,
+inline constexpr auto report_time_max = 120s;               ///< to read many records,
+inline constexpr auto deploy_time_max = 120s;               ///< to store and unpack an archive,
+inline constexpr auto invoke_time_max = 1200s;              ///< to run a function: queue, start and timeout_s_max
 
 // Functions
 inline constexpr size_t function_name_bytes_max = 64;
 inline constexpr size_t handler_bytes_max = 128;
 inline constexpr size_t description_bytes_max = 256;
-inline constexpr size_t environment_bytes_max = 4 * kib;     ///< all names and values of a function together
-inline constexpr uint32_t memory_mb_min = 128;               ///< the platform's API speaks of MB and means MiB
+inline constexpr size_t environment_bytes_max = 4 * kib; ///< all names and values of a function together
+inline constexpr uint32_t memory_mb_min = 128;           ///< the platform's API speaks of MB and means MiB
 inline constexpr uint32_t memory_mb_max = 10'240;
 inline constexpr uint32_t memory_mb_default = 128;
 inline constexpr uint32_t timeout_s_min = 1;
 inline constexpr uint32_t timeout_s_max = 900;
 inline constexpr uint32_t timeout_s_default = 3;
-inline constexpr size_t functions_max = 10'000;              ///< a node
+inline constexpr size_t functions_max = 10'000; ///< a node
 
 // Archives
-inline constexpr size_t archive_bytes_max = 50 * mib;        ///< as sent
-inline constexpr size_t unpacked_bytes_max = 250 * mib;      ///< all files together
+inline constexpr size_t archive_bytes_max = 50 * mib;   ///< as sent
+inline constexpr size_t unpacked_bytes_max = 250 * mib; ///< all files together
 inline constexpr size_t archive_entries_max = 20'000;
-inline constexpr size_t archive_ratio_max = 200;             ///< unpacked to packed, from 1 MiB unpacked on
+inline constexpr size_t archive_ratio_max = 200; ///< unpacked to packed, from 1 MiB unpacked on
 inline constexpr size_t archive_path_bytes_max = 1024;
 
 // Sandboxes
 inline constexpr size_t frame_header_bytes_max = 64 * kib;
 inline constexpr size_t frame_payload_bytes_max = payload_bytes_max;
-inline constexpr size_t error_text_chars_max = 32 * kib;     ///< errorMessage of a handler's error document
-inline constexpr size_t stack_frames_max = 64;               ///< of a handler's stackTrace; those in the middle go
-inline constexpr size_t stack_line_chars_max = 2 * kib;      ///< an entry of a stackTrace, and an errorType
-inline constexpr size_t sandboxes_max = 1000;                ///< a node
-inline constexpr size_t launches_in_flight_max = 24;         ///< sandboxes that may be starting at one time
-inline constexpr uint32_t processes_max = 256;               ///< a sandbox (pids cgroup)
-inline constexpr size_t tmp_bytes_max = 512 * mib;           ///< /tmp of a sandbox
+inline constexpr size_t error_text_chars_max = 32 * kib; ///< errorMessage of a handler's error document
+inline constexpr size_t stack_frames_max = 64;           ///< of a handler's stackTrace; those in the middle go
+inline constexpr size_t stack_line_chars_max = 2 * kib;  ///< an entry of a stackTrace, and an errorType
+inline constexpr size_t sandboxes_max = 1000;            ///< a node
+inline constexpr size_t launches_in_flight_max = 24;     ///< sandboxes that may be starting at one time
+inline constexpr uint32_t processes_max = 256;           ///< a sandbox (pids cgroup)
+inline constexpr size_t tmp_bytes_max = 512 * mib;       ///< /tmp of a sandbox
 inline constexpr uint64_t tmp_inodes_max = 65'536;
-inline constexpr uint64_t open_files_max = 1024;             ///< a process inside a sandbox
-inline constexpr uint32_t sandbox_ids = 65'536;              ///< user and group ids of a sandbox's own range
-inline constexpr auto init_time_max = 10s;                   ///< a handler's module-level code (AWS: 10 s)
-inline constexpr auto kill_time_max = 5s;                    ///< from SIGKILL until the process has to be gone
-inline constexpr auto zygote_start_max = 30s;                ///< from its start until it can launch
-inline constexpr auto zygote_reply_max = 5s;                 ///< each answer of it, and a child's set-up
+inline constexpr uint64_t open_files_max = 1024; ///< a process inside a sandbox
+inline constexpr uint32_t sandbox_ids = 65'536;  ///< user and group ids of a sandbox's own range
+inline constexpr auto init_time_max = 10s;       ///< a handler's module-level code (AWS: 10 s)
+inline constexpr auto kill_time_max = 5s;        ///< from SIGKILL until the process has to be gone
+inline constexpr auto zygote_start_max = 30s;    ///< from its start until it can launch
+inline constexpr auto zygote_reply_max = 5s;     ///< each answer of it, and a child's set-up
 
 // Ledger
-inline constexpr size_t ledger_batch_max = 256;              ///< records between two writes
-inline constexpr auto ledger_skew_max = 60s;                 ///< between the time in an invocation's id and its start
-inline constexpr size_t ledger_faults_max = 1000;            ///< lines of what `verify` found
+inline constexpr size_t ledger_batch_max = 256;   ///< records between two writes
+inline constexpr auto ledger_skew_max = 60s;      ///< between the time in an invocation's id and its start
+inline constexpr size_t ledger_faults_max = 1000; ///< lines of what `verify` found
 
 // Settings: how far a user may go in config/options.cpp
 inline constexpr size_t config_file_bytes_max = 1 * mib;
-inline constexpr size_t node_name_bytes_max = 63;            ///< a DNS label
-inline constexpr size_t path_bytes_max = 1024;               ///< data directory; leaves room for names below it
+inline constexpr size_t node_name_bytes_max = 63; ///< a DNS label
+inline constexpr size_t path_bytes_max = 1024;    ///< data directory; leaves room for names below it
 inline constexpr uint32_t connections_max = 65'536;
-inline constexpr auto client_timeout_min = 100ms;            ///< each of the HTTP timeouts
+inline constexpr auto client_timeout_min = 100ms; ///< each of the HTTP timeouts
 inline constexpr auto client_timeout_max = 1h;
 inline constexpr uint64_t worker_memory_bytes_min = memory_mb_min * mib; ///< one sandbox has to fit
 inline constexpr uint64_t worker_memory_bytes_max = 64 * 1024 * gib;
 inline constexpr auto sandbox_idle_min = 10ms;
 inline constexpr auto sandbox_idle_max = 24h;
 inline constexpr uint32_t queue_max = 100'000;
-inline constexpr auto drain_time_max = 20min;                ///< the longest timeout of a function, and some more
+inline constexpr auto drain_time_max = 20min; ///< the longest timeout of a function, and some more
 inline constexpr auto flush_interval_max = 10s;
 inline constexpr auto granularity_min = 1ms;
 inline constexpr auto granularity_max = 1min;
@@ -98,8 +98,8 @@ inline constexpr uint64_t price_pico_max = 1'000'000'000'000'000; ///< 1,000 uni
 
 // The command-line program
 inline constexpr auto connect_time_max = 5s;
-inline constexpr auto answer_time_max = 60s;                 ///< of everything but an invocation
-inline constexpr auto ledger_answer_time_max = 10min;        ///< of a billing question: it may read every record
+inline constexpr auto answer_time_max = 60s;          ///< of everything but an invocation
+inline constexpr auto ledger_answer_time_max = 10min; ///< of a billing question: it may read every record
 inline constexpr size_t answer_bytes_max = 128 * mib;
 
 } // namespace troupe::limits

@@ -57,6 +57,8 @@ void gateway::wait_for_sweep() {
 }
 
 void gateway::sweep() {
+  if (stopped_)
+    return; // The timer had run out before `stop` could cancel it; armed again, it would keep the io_context alive.
   ++tick_;
   // Those that are late are taken out first: a resumed coroutine may ask again at once.
   std::vector<pending_ask_ptr> late;

@@ -122,9 +122,10 @@ caf::optional<std::string> read_handler(json_fields& fields) {
 
 /// What the platform sets itself, as in AWS: a function must not be told otherwise.
 bool is_reserved(std::string_view name) noexcept {
-  constexpr std::string_view reserved[] = {"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION",
+  constexpr std::string_view reserved[] = {"_HANDLER",          "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION",
                                            "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"};
-  return name.starts_with("AWS_LAMBDA_") || std::find(std::begin(reserved), std::end(reserved), name) != std::end(reserved);
+  return name.starts_with("AWS_LAMBDA_")
+      || std::find(std::begin(reserved), std::end(reserved), name) != std::end(reserved);
 }
 
 caf::optional<std::map<std::string, std::string>> read_environment(json_fields& fields) {
@@ -152,7 +153,8 @@ caf::optional<std::map<std::string, std::string>> read_environment(json_fields& 
     result.emplace(name, std::string{value->data(), value->size()});
   }
   if (bytes > limits::environment_bytes_max)
-    fields.refuse("Environment", "must have at most " + std::to_string(limits::environment_bytes_max) + " bytes in all");
+    fields.refuse("Environment",
+                  "must have at most " + std::to_string(limits::environment_bytes_max) + " bytes in all");
   return result;
 }
 
@@ -215,10 +217,10 @@ caf::expected<create_input> parse_create(std::string_view body) {
     config.handler = std::move(*handler);
   config.description = fields.text("Description", limits::description_bytes_max).value_or("");
   config.role = fields.text("Role", role_bytes_max).value_or("");
-  config.memory_mb = fields.number("MemorySize", limits::memory_mb_min, limits::memory_mb_max)
-                       .value_or(limits::memory_mb_default);
-  config.timeout_s = fields.number("Timeout", limits::timeout_s_min, limits::timeout_s_max)
-                       .value_or(limits::timeout_s_default);
+  config.memory_mb =
+    fields.number("MemorySize", limits::memory_mb_min, limits::memory_mb_max).value_or(limits::memory_mb_default);
+  config.timeout_s =
+    fields.number("Timeout", limits::timeout_s_min, limits::timeout_s_max).value_or(limits::timeout_s_default);
   if (auto environment = read_environment(fields))
     config.environment = std::move(*environment);
   check_architectures(fields);

@@ -152,9 +152,9 @@ awaitable<void> create_function(node_context& node, exchange& x) {
   if (!input)
     co_return fail(x, input.error());
   input->config.tenant = node.tenant;
-  const auto made = co_await node.actors.ask<function_version>(node.actors.actors().store, limits::deploy_time_max,
-                                                               atom::create{}, std::move(input->config),
-                                                               std::move(input->zip));
+  const auto made =
+    co_await node.actors.ask<function_version>(node.actors.actors().store, limits::deploy_time_max, atom::create{},
+                                               std::move(input->config), std::move(input->zip));
   x.out.status = 201;
   show(x, made);
 }
@@ -228,8 +228,8 @@ awaitable<void> get_bundle(node_context& node, exchange& x) {
     set_error(x.out, dialect::plain, make_error(errc::invalid_argument, "a bundle has 64 hexadecimal digits"));
     co_return;
   }
-  auto zip = co_await node.actors.ask<std::string>(node.actors.actors().store, limits::query_time_max, atom::bundle{},
-                                                   *id);
+  auto zip =
+    co_await node.actors.ask<std::string>(node.actors.actors().store, limits::query_time_max, atom::bundle{}, *id);
   if (!zip) {
     set_error(x.out, dialect::plain, zip.error());
     co_return;

@@ -83,7 +83,8 @@ void append_record(std::string& out, const storage::usage_record& record) {
 
 /// An array of the first `count` values, written by `append`.
 template <class T>
-void append_array(std::string& out, const std::vector<T>& values, size_t count, void (*append)(std::string&, const T&)) {
+void append_array(std::string& out, const std::vector<T>& values, size_t count,
+                  void (*append)(std::string&, const T&)) {
   out += '[';
   for (size_t i = 0; i < count && i < values.size(); ++i) {
     if (i > 0)

@@ -17,7 +17,7 @@ namespace troupe::http {
 struct traffic {
   uint64_t connections_open = 0;
   uint64_t connections_total = 0;
-  uint64_t connections_refused = 0; ///< over the limit
+  uint64_t connections_refused = 0;    ///< over the limit
   std::array<uint64_t, 600> answers{}; ///< by status
 };
 
@@ -26,7 +26,7 @@ struct node_context {
   gateway& actors;
   std::string tenant = "default";   ///< whose functions these are: the only tenant until requests are signed
   std::string currency = "USD";     ///< of the costs in /v1/usage
-  std::string program_version = {};    ///< for /metrics
+  std::string program_version = {}; ///< for /metrics
   std::string origin = {};          ///< "http://address:port", set by the server when it listens
   std::shared_ptr<traffic> counts = std::make_shared<traffic>(); ///< shared with sessions, which may end later
   helper_thread helper = {};

@@ -95,8 +95,8 @@ awaitable<void> health(node_context&, exchange& x) {
 }
 
 awaitable<void> readiness(node_context& node, exchange& x) {
-  const auto worker = co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max,
-                                                              atom::status{});
+  const auto worker =
+    co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max, atom::status{});
   if (!worker)
     fail(x, worker.error());
   else if (!worker->ready)
@@ -109,8 +109,8 @@ awaitable<void> metrics(node_context& node, exchange& x) {
   const auto functions = co_await ask_ledger<std::vector<function_metrics>>(node, atom::metrics{});
   if (!functions)
     co_return fail(x, functions.error());
-  const auto worker = co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max,
-                                                              atom::status{});
+  const auto worker =
+    co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max, atom::status{});
   if (!worker)
     co_return fail(x, worker.error());
   x.out.content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -26,7 +26,8 @@ void add_functions(exposition& out, const std::vector<function_metrics>& functio
   out.family("troupe_invocation_queue_seconds", "histogram", "Time between a request's arrival and its sandbox.");
   for (const auto& f : functions)
     out.sample(f.function, f.queue);
-  out.family("troupe_invocation_init_seconds", "histogram", "Time to make a sandbox and load the handler (cold starts).");
+  out.family("troupe_invocation_init_seconds", "histogram",
+             "Time to make a sandbox and load the handler (cold starts).");
   for (const auto& f : functions)
     out.sample(f.function, f.init);
   out.family("troupe_invocation_run_seconds", "histogram", "Time inside the handler.");

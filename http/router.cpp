@@ -166,11 +166,9 @@ route find_route(verb method, std::string_view target) {
 size_t body_bytes_max(endpoint where) noexcept {
   switch (where) {
     case endpoint::run_function:
-    case endpoint::invoke_function:
-      return limits::payload_bytes_max;
+    case endpoint::invoke_function: return limits::payload_bytes_max;
     case endpoint::create_function:
-    case endpoint::put_code:
-      return limits::deploy_body_bytes_max;
+    case endpoint::put_code: return limits::deploy_body_bytes_max;
     case endpoint::preflight:
     case endpoint::index:
     case endpoint::list_functions:
@@ -184,8 +182,7 @@ size_t body_bytes_max(endpoint where) noexcept {
     case endpoint::metrics:
     case endpoint::list_invocations:
     case endpoint::list_usage:
-    case endpoint::verify_usage:
-      return limits::small_body_bytes_max;
+    case endpoint::verify_usage: return limits::small_body_bytes_max;
   }
   return limits::small_body_bytes_max;
 }

@@ -135,7 +135,8 @@ caf::error server::start() {
   const auto address = asio::ip::make_address(settings.address, problem);
   if (problem || !address.is_loopback())
     return make_error(errc::invalid_argument, "http.address must be of loopback (127.0.0.1, ::1) until requests are "
-                                              "authenticated, not '" + settings.address + "'");
+                                              "authenticated, not '"
+                                                + settings.address + "'");
   auto& acceptor = listener_->acceptor;
   const tcp::endpoint endpoint{address, settings.port};
   const auto failed = [&](std::string_view step) {

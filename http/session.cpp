@@ -118,11 +118,8 @@ bool session::wants_bytes() {
         if (refused_)
           return false;
         break;
-      case progress::done:
-        return false;
-      case progress::failed:
-        refuse(reader_.problem());
-        return false;
+      case progress::done: return false;
+      case progress::failed: refuse(reader_.problem()); return false;
     }
   }
 }
@@ -219,7 +216,8 @@ void session::start_answer() {
 /// Writes as much as the socket takes; true when nothing is left or the connection is broken.
 bool session::send_some() {
   while (unsent_[0].size() + unsent_[1].size() > 0) {
-    size_t sent = unsent_[1].size() == 0 ? socket_.write_some(unsent_[0], failed_) : socket_.write_some(unsent_, failed_);
+    size_t sent =
+      unsent_[1].size() == 0 ? socket_.write_some(unsent_[0], failed_) : socket_.write_some(unsent_, failed_);
     if (failed_ == asio::error::would_block) {
       failed_ = {};
       return false;

@@ -72,16 +72,16 @@ private:
   route route_;
   response response_;
   boost::beast::flat_buffer input_;
-  std::string output_;                                    ///< the answer's head, and its body when that is small
+  std::string output_; ///< the answer's head, and its body when that is small
   std::array<boost::asio::const_buffer, 2> unsent_;
-  boost::system::error_code failed_;                      ///< of the last operation on the socket
+  boost::system::error_code failed_; ///< of the last operation on the socket
   phase phase_ = phase::idle;
-  std::chrono::steady_clock::time_point since_;           ///< of the phase, or of its last progress
-  std::chrono::steady_clock::time_point began_;           ///< of the request
-  size_t accounted_ = 0;                                  ///< this session's part of server_->held_body_bytes
-  bool open_ = true;                                      ///< for another request
-  bool refused_ = false;                                  ///< the answer is there without a route having run
-  bool unread_ = false;                                   ///< bytes of the request may still be coming
+  std::chrono::steady_clock::time_point since_; ///< of the phase, or of its last progress
+  std::chrono::steady_clock::time_point began_; ///< of the request
+  size_t accounted_ = 0;                        ///< this session's part of server_->held_body_bytes
+  bool open_ = true;                            ///< for another request
+  bool refused_ = false;                        ///< the answer is there without a route having run
+  bool unread_ = false;                         ///< bytes of the request may still be coming
   bool timed_out_ = false;
 };
 

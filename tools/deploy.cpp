@@ -122,8 +122,8 @@ void add_deploy(CLI::App& program, action& chosen) {
     ->check(CLI::Range(limits::timeout_s_min, limits::timeout_s_max))
     ->option_text(
       fmt::format("S, {} to {} [{}]", limits::timeout_s_min, limits::timeout_s_max, limits::timeout_s_default));
-  command->add_option("--env", given->variables, "A variable of its environment; give it once for each of them.")
-    ->allow_extra_args(false)
+  command->add_option("--env", given->variables, "Variables of its environment; several may follow one another.")
+    ->allow_extra_args(true)
     ->type_name("NAME=VALUE");
   command->footer("Without --handler it takes f.f, lambda_function.lambda_handler, handler.handler or app.handler,\n"
                   "whichever file is there first; of a single .py file its f, lambda_handler or handler.\n"
@@ -132,7 +132,7 @@ void add_deploy(CLI::App& program, action& chosen) {
                   "Examples:\n"
                   "  troupe deploy hello handlers/examples/hello\n"
                   "  troupe deploy resize resize.zip --handler resize.main --memory 512 --timeout 30\n"
-                  "  troupe deploy greet greet.py --env LANGUAGE=de --env COLOUR=no");
+                  "  troupe deploy greet greet.py --env LANGUAGE=de COLOUR=no");
   command->callback([given, &chosen] { chosen = [given] { return deploy(*given); }; });
 }
 

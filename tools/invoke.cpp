@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace troupe::tools {
@@ -30,7 +31,9 @@ struct invoke_arguments {
 void print_lines(std::string_view text) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
-    fmt::print(stderr, "{}\n", printable(text.substr(0, end)));
+    std::string line{text.substr(0, end)};
+    std::replace(line.begin(), line.end(), '\t', ' '); // A tab is harmless, and REPORT lines have many.
+    fmt::print(stderr, "{}\n", printable(line));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
 }

@@ -11,6 +11,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 
@@ -23,6 +24,15 @@ using namespace std::chrono_literals;
 
 std::filesystem::path program_directory() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+/// Connections and sandboxes take descriptors, more than the usual soft limit of 1024: up to the hard one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
 }
 
 /// Everything that serves, on the io thread; main's, since nothing here is a singleton.
@@ -67,6 +77,7 @@ asio::awaitable<void> stop_on_signal(asio::io_context& io, serving& all) {
 int serve(const config::resolved_options& options) {
   const auto& settings = options.values;
   config::set_up_logging(settings.log);
+  raise_descriptor_limit();
   asio::io_context io{1};
   auto started = node::start(settings, io, program_directory());
   if (!started)

@@ -21,8 +21,10 @@ invocation running(uint32_t memory_mb = 128) {
 } // namespace
 
 CAF_TEST(a record says what was measured and what it costs) {
-  const accountant books{{.granularity = 100ms, .price_per_gb_second_pico = 1'000'000, .price_per_request_pico = 7}, "n1"};
-  const auto record = books.record(running(1024), {.status = invocation_status::ok, .queued = 1us, .init = 0us, .run = 101ms});
+  const accountant books{{.granularity = 100ms, .price_per_gb_second_pico = 1'000'000, .price_per_request_pico = 7},
+                         "n1"};
+  const auto record =
+    books.record(running(1024), {.status = invocation_status::ok, .queued = 1us, .init = 0us, .run = 101ms});
   CAF_CHECK_EQUAL(record.run_ns, 101'000'000u);
   CAF_CHECK_EQUAL(record.billed_ms, 200u);
   CAF_CHECK_EQUAL(record.cost_pico, 200'000u + 7u);
@@ -44,7 +46,9 @@ CAF_TEST(a clock that was set back gives no negative times) {
 
 CAF_TEST(the documents name type and reason) {
   const auto call = running();
-  const auto has = [](const std::string& document, const char* text) { return document.find(text) != std::string::npos; };
+  const auto has = [](const std::string& document, const char* text) {
+    return document.find(text) != std::string::npos;
+  };
   CAF_CHECK(has(failure_document(call, invocation_status::timeout, {}), "\"errorType\":\"Sandbox.Timedout\""));
   CAF_CHECK(has(failure_document(call, invocation_status::timeout, {}), "Task timed out after 3.00 seconds"));
   CAF_CHECK(has(failure_document(call, invocation_status::out_of_memory, {}), "Runtime.OutOfMemory"));

@@ -38,7 +38,8 @@ struct played_handler {
     std::string bytes;
     wire::encode_reply(bytes, {kind, flag}, payload.size());
     bytes += payload;
-    CAF_REQUIRE_EQUAL(send(channel.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    CAF_REQUIRE_EQUAL(send(channel.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+                      static_cast<ssize_t>(bytes.size()));
   }
 
   void print(const std::string& text) {
@@ -316,7 +317,8 @@ CAF_TEST(a sandbox that ends while idle costs nobody anything) {
 
 CAF_TEST(a handler that does not load answers with its own words) {
   const auto answer = invoke();
-  seen.handlers.back().say(wire::frame_kind::failed, wire::reply_flag::none, "{\"errorType\":\"Runtime.ImportModuleError\"}");
+  seen.handlers.back().say(wire::frame_kind::failed, wire::reply_flag::none,
+                           "{\"errorType\":\"Runtime.ImportModuleError\"}");
   settle();
   CAF_REQUIRE(answer->result);
   CAF_CHECK(answer->result->status == invocation_status::error);
@@ -366,8 +368,9 @@ CAF_TEST(a drain lets what runs finish and takes nothing new) {
   CAF_REQUIRE(handler.event());
   bool drained = false;
   sys.spawn([&drained, to = worker](caf::event_based_actor* asker) {
-    asker->request(caf::actor_cast<caf::actor>(to), caf::infinite, atom::drain::value)
-      .then([&drained] { drained = true; });
+    asker->request(caf::actor_cast<caf::actor>(to), caf::infinite, atom::drain::value).then([&drained] {
+      drained = true;
+    });
   });
   settle();
   CAF_CHECK(!drained);

@@ -91,7 +91,7 @@ def test_deploying_again_updates(node, bundle):
 
 def test_deploy_sets_memory_timeout_and_environment(node, bundle):
     directory = bundle({"f.py": "import os\ndef f(event):\n    return os.environ['A'] + os.environ['B']\n"})
-    succeeded(node.run("deploy", "set", directory, "--memory", 192, "--timeout", 8, "--env", "A=1=2", "--env", "B=x y"))
+    succeeded(node.run("deploy", "set", directory, "--memory", 192, "--timeout", 8, "--env", "A=1=2", "B=x y"))
     assert json.loads(succeeded(node.run("invoke", "set"))) == "1=2x y"
     shown = json.loads(succeeded(node.run("show", "set", "--format", "json")))
     assert (shown["MemorySize"], shown["Timeout"]) == (192, 8)

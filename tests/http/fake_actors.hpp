@@ -79,7 +79,8 @@ struct worker_memory {
   uint32_t flushes = 0;
 };
 
-inline worker_actor::behavior_type fake_worker(worker_actor::stateful_pointer<worker_memory> self, worker_status status) {
+inline worker_actor::behavior_type fake_worker(worker_actor::stateful_pointer<worker_memory> self,
+                                               worker_status status) {
   self->state.status = status;
   return {
     [](atom::invoke, const invocation&) -> caf::result<outcome> { return make_error(errc::internal); },
@@ -173,7 +174,8 @@ struct ledger_memory {
 };
 
 /// Shows the filter that it got: in the function's name of the answer.
-inline ledger_actor::behavior_type fake_ledger(ledger_actor::stateful_pointer<ledger_memory> self, ledger_memory memory) {
+inline ledger_actor::behavior_type fake_ledger(ledger_actor::stateful_pointer<ledger_memory> self,
+                                               ledger_memory memory) {
   self->state = std::move(memory);
   return {
     [](atom::append, const std::vector<usage_record>&) {},
@@ -188,8 +190,8 @@ inline ledger_actor::behavior_type fake_ledger(ledger_actor::stateful_pointer<le
     [self](atom::usage, const ledger_filter& filter) -> caf::result<std::vector<usage_row>> {
       auto rows = self->state.rows;
       for (auto& row : rows)
-        row.function += " " + filter.function + " " + std::to_string(filter.since_ms) + " "
-                        + std::to_string(filter.until_ms);
+        row.function +=
+          " " + filter.function + " " + std::to_string(filter.since_ms) + " " + std::to_string(filter.until_ms);
       return rows;
     },
     [](atom::verify) -> caf::result<verify_report> {

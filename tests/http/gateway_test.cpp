@@ -105,4 +105,17 @@ CAF_TEST(a stop fails what waits and what comes after) {
   CAF_CHECK(code_of(invoke(call_of("echo")).error()) == errc::shutting_down);
 }
 
+CAF_TEST(a stop ends the sweep even when its time has just come) {
+  node.on_io<int>([this]() -> awaitable<int> {
+    // Blocks the io thread on purpose until the timer has run out, so that its handler is queued behind this step.
+    const auto until = std::chrono::steady_clock::now() + 10ms;
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    co_await boost::asio::post(boost::asio::use_awaitable);
+    node.gate.stop();
+    co_return 0;
+  });
+  CAF_CHECK(code_of(invoke(call_of("echo")).error()) == errc::shutting_down);
+} // The fixture's end waits for the io thread, which would now never come.
+
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -19,7 +19,8 @@ namespace {
 /// A create document with `member` in addition, or in place of the one of that name.
 std::string create_with(const std::string& member) {
   auto document = boost::json::parse(
-    R"({"FunctionName":"f","Runtime":"python3","Role":"r","Handler":"m.f","Code":{"ZipFile":"emlw"}})").as_object();
+                    R"({"FunctionName":"f","Runtime":"python3","Role":"r","Handler":"m.f","Code":{"ZipFile":"emlw"}})")
+                    .as_object();
   const auto extra = boost::json::parse("{" + member + "}").as_object();
   for (const auto& [name, value] : extra)
     document[name] = value;
@@ -105,7 +106,8 @@ constexpr const char* accepted_members[] = {
 
 CAF_TEST(a function is read with all its members) {
   const auto input = parse_create(create_with(
-    R"("MemorySize":256,"Timeout":9,"Description":"d","Runtime":"python3.12","Environment":{"Variables":{"A":"1","B":"ü"}})"));
+    R"("MemorySize":256,"Timeout":9,"Description":"d","Runtime":"python3.12",)"
+    R"("Environment":{"Variables":{"A":"1","B":"ü"}})"));
   CAF_REQUIRE(input.engaged());
   const auto& config = input->config;
   CAF_CHECK_EQUAL(config.name, "f");

@@ -23,7 +23,8 @@ struct fixture {
 
   test::answer create(const std::string& name, const std::string& zip = "zip") {
     return node.ask("POST", functions,
-                    R"({"FunctionName":")" + name + R"(","Runtime":"python3.11","Role":"r","Handler":"f.f","Code":{"ZipFile":")"
+                    R"({"FunctionName":")" + name
+                      + R"(","Runtime":"python3.11","Role":"r","Handler":"f.f","Code":{"ZipFile":")"
                       + base64_encode(zip) + "\"}}");
   }
 
@@ -50,12 +51,9 @@ struct invoke_failure {
 };
 
 constexpr invoke_failure invoke_failures[] = {
-  {"absent", 404, "ResourceNotFoundException"},
-  {"busy", 429, "TooManyRequestsException"},
-  {"stopping", 503, "ServiceUnavailableException"},
-  {"broken", 502, "ServiceException"},
-  {"not-json", 400, "InvalidRequestContentException"},
-  {"echo:prod", 404, "ResourceNotFoundException"},
+  {"absent", 404, "ResourceNotFoundException"},        {"busy", 429, "TooManyRequestsException"},
+  {"stopping", 503, "ServiceUnavailableException"},    {"broken", 502, "ServiceException"},
+  {"not-json", 400, "InvalidRequestContentException"}, {"echo:prod", 404, "ResourceNotFoundException"},
   {"a%2Fb", 400, "InvalidParameterValueException"},
 };
 
@@ -126,7 +124,9 @@ CAF_TEST(code changes and a dry run changes nothing) {
   create("f");
   const auto packed = handlers::pack({{"f.py", "def f(event): return event", false}});
   CAF_REQUIRE(packed.engaged());
-  const auto body = [&](const std::string& rest) { return R"({"ZipFile":")" + base64_encode(*packed) + "\"" + rest + "}"; };
+  const auto body = [&](const std::string& rest) {
+    return R"({"ZipFile":")" + base64_encode(*packed) + "\"" + rest + "}";
+  };
   const auto dry = node.ask("PUT", functions + "/f/code", body(R"(,"DryRun":true)"));
   CAF_CHECK_EQUAL(dry.status, 200);
   CAF_CHECK(json(dry).at("CodeSize") == packed->size());

@@ -69,8 +69,7 @@ public:
     auto promise = std::make_shared<std::promise<R>>();
     auto future = promise->get_future();
     boost::asio::co_spawn(
-      io,
-      [promise, coroutine]() mutable -> boost::asio::awaitable<void> { promise->set_value(co_await coroutine()); },
+      io, [promise, coroutine]() mutable -> boost::asio::awaitable<void> { promise->set_value(co_await coroutine()); },
       boost::asio::detached);
     return future;
   }
@@ -84,7 +83,8 @@ public:
   uint16_t port() const { return web->local_port(); }
 
   /// Sends one request on a connection of its own.
-  answer ask(std::string_view method, std::string_view target, std::string_view body = {}, std::string_view fields = {}) {
+  answer ask(std::string_view method, std::string_view target, std::string_view body = {},
+             std::string_view fields = {}) {
     return client{port()}.ask(text_of(method, target, body, fields));
   }
 

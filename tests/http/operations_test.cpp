@@ -111,15 +111,15 @@ CAF_TEST(faults in the ledger are shown) {
 }
 
 CAF_TEST(bad values are named) {
-  for (const auto& [target, name] : std::vector<std::pair<std::string, std::string>>{
-         {"/v1/usage?since=yesterday", "since"},
-         {"/v1/usage?until=-1", "until"},
-         {"/v1/usage?limit=1", "limit"},
-         {"/v1/invocations?limit=0", "limit"},
-         {"/v1/invocations?limit=10001", "limit"},
-         {"/v1/invocations?after=x", "after"},
-         {"/v1/invocations?fonction=x", "fonction"},
-         {"/v1/invocations?function=a&function=b", "function"}}) {
+  for (const auto& [target, name] :
+       std::vector<std::pair<std::string, std::string>>{{"/v1/usage?since=yesterday", "since"},
+                                                        {"/v1/usage?until=-1", "until"},
+                                                        {"/v1/usage?limit=1", "limit"},
+                                                        {"/v1/invocations?limit=0", "limit"},
+                                                        {"/v1/invocations?limit=10001", "limit"},
+                                                        {"/v1/invocations?after=x", "after"},
+                                                        {"/v1/invocations?fonction=x", "fonction"},
+                                                        {"/v1/invocations?function=a&function=b", "function"}}) {
     const auto got = node.ask("GET", target);
     CAF_CHECK_EQUAL(got.status, 400);
     CAF_CHECK(got.body.find("query parameter '" + name + "'") != std::string::npos);
@@ -147,16 +147,16 @@ CAF_TEST(metrics follow the rules of the text format) {
       CAF_CHECK(samples.insert(line.substr(0, line.rfind(' '))).second);
     }
   }
-  for (const char* part : {R"(troupe_invocations_total{function="we\\ird\"\n",status="ok"} 5)",
-                           R"(troupe_invocations_total{function="we\\ird\"\n",status="timeout"} 1)",
-                           R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="0.00005"} 2)",
-                           R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="900"} 2)",
-                           R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="+Inf"} 3)",
-                           R"(troupe_invocation_run_seconds_sum{function="we\\ird\"\n"} 1.500000001)",
-                           R"(troupe_invocation_run_seconds_count{function="we\\ird\"\n"} 3)",
-                           R"(troupe_invocation_init_seconds_count{function="we\\ird\"\n"} 0)",
-                           R"(troupe_sandboxes{state="idle"} 3)", "troupe_memory_used_bytes 4096",
-                           R"(troupe_build_info{version="1.2.3"} 1)", "troupe_http_connections 1"})
+  for (const char* part :
+       {R"(troupe_invocations_total{function="we\\ird\"\n",status="ok"} 5)",
+        R"(troupe_invocations_total{function="we\\ird\"\n",status="timeout"} 1)",
+        R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="0.00005"} 2)",
+        R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="900"} 2)",
+        R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="+Inf"} 3)",
+        R"(troupe_invocation_run_seconds_sum{function="we\\ird\"\n"} 1.500000001)",
+        R"(troupe_invocation_run_seconds_count{function="we\\ird\"\n"} 3)",
+        R"(troupe_invocation_init_seconds_count{function="we\\ird\"\n"} 0)", R"(troupe_sandboxes{state="idle"} 3)",
+        "troupe_memory_used_bytes 4096", R"(troupe_build_info{version="1.2.3"} 1)", "troupe_http_connections 1"})
     CAF_CHECK(got.body.find(std::string{"\n"} + part + "\n") != std::string::npos);
 }
 

@@ -100,8 +100,9 @@ const std::string chunked = "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: c
 } // namespace
 
 CAF_TEST(a request reads the same in pieces of every size) {
-  const std::string bytes = "\r\nPOST /run/x?y HTTP/1.1\r\nHost: h\r\nX-Amz-Log-Type:  Tail \r\nx-amz-invocation-type: DryRun\r\n"
-                            "X-Amz-Client-Context: e30=\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\nhelloGET /";
+  const std::string bytes =
+    "\r\nPOST /run/x?y HTTP/1.1\r\nHost: h\r\nX-Amz-Log-Type:  Tail \r\nx-amz-invocation-type: DryRun\r\n"
+    "X-Amz-Client-Context: e30=\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\nhelloGET /";
   for (size_t step = 1; step <= bytes.size(); ++step) {
     request_reader reader;
     const auto rest = feed(reader, bytes, step);
@@ -119,7 +120,8 @@ CAF_TEST(a request reads the same in pieces of every size) {
 }
 
 CAF_TEST(a chunked body reads the same in pieces of every size) {
-  const std::string bytes = chunked + "3;name=value\r\nabc\r\n0A\r\n0123456789\r\n000\r\nTrailer: x\r\nHost: other\r\n\r\nGET";
+  const std::string bytes =
+    chunked + "3;name=value\r\nabc\r\n0A\r\n0123456789\r\n000\r\nTrailer: x\r\nHost: other\r\n\r\nGET";
   for (size_t step = 1; step <= bytes.size(); ++step) {
     request_reader reader;
     const auto rest = feed(reader, bytes, step);
@@ -129,10 +131,22 @@ CAF_TEST(a chunked body reads the same in pieces of every size) {
   }
 }
 
+CAF_TEST(an empty chunked body ends with its only chunk) {
+  const std::string bytes = chunked + "0\r\n\r\n";
+  for (size_t step = 1; step <= bytes.size(); ++step) {
+    request_reader reader;
+    CAF_CHECK_EQUAL(feed(reader, bytes, step), "");
+    CAF_REQUIRE(reader.state() == progress::done);
+    CAF_CHECK_EQUAL(reader.get().body, "");
+  }
+}
+
 CAF_TEST(one reader reads many requests and forgets each) {
   request_reader reader;
-  auto rest = feed(reader, "POST /a HTTP/1.1\r\nHost: h\r\nX-Amz-Log-Type: Tail\r\nContent-Length: 2\r\n\r\nhi"
-                           "GET /b HTTP/1.0\r\n\r\n", 7);
+  auto rest = feed(reader,
+                   "POST /a HTTP/1.1\r\nHost: h\r\nX-Amz-Log-Type: Tail\r\nContent-Length: 2\r\n\r\nhi"
+                   "GET /b HTTP/1.0\r\n\r\n",
+                   7);
   CAF_CHECK_EQUAL(reader.get().body, "hi");
   reader.restart();
   rest += feed(reader, rest, 1000);
@@ -161,7 +175,7 @@ CAF_TEST(malformed chunks are refused) {
   for (const auto& bytes : bad_chunks) {
     for (const size_t step : {size_t{1}, size_t{1000}}) {
       request_reader reader;
-      feed(reader, chunked + std::string{bytes}, step);
+      feed(reader, chunked + std::string{bytes} + "\r\n\r\n", step);
       CAF_MESSAGE(caf::deep_to_string(std::string{bytes}));
       CAF_CHECK(reader.state() == progress::failed);
     }

@@ -37,7 +37,8 @@ CAF_TEST(a head ends where the body begins and says how long it is) {
 }
 
 CAF_TEST(every error of the node has a status line) {
-  for (auto code = errc::invalid_argument; code <= errc::internal; code = static_cast<errc>(static_cast<int>(code) + 1)) {
+  for (auto code = errc::invalid_argument; code <= errc::internal;
+       code = static_cast<errc>(static_cast<int>(code) + 1)) {
     for (const auto speaks : {dialect::plain, dialect::lambda}) {
       response answer;
       set_error(answer, speaks, make_error(code, "why"));
@@ -62,7 +63,7 @@ CAF_TEST(the value of a field cannot begin a line of its own) {
   CAF_CHECK_EQUAL(answer.fields, "X: aSet-Cookie: b\r\n");
 }
 
-CAF_TEST(JSON texts are escaped and always UTF-8) {
+CAF_TEST(JSON texts are escaped and always UTF - 8) {
   CAF_CHECK_EQUAL(json_of("plain"), "\"plain\"");
   CAF_CHECK_EQUAL(json_of("\"\\\n\r\t\x01\x7f"), "\"\\\"\\\\\\n\\r\\t\\u0001\x7f\"");
   CAF_CHECK_EQUAL(json_of("\xc3\xbc \xe2\x82\xac \xf0\x9f\x8e\xad"), "\"\xc3\xbc \xe2\x82\xac \xf0\x9f\x8e\xad\"");

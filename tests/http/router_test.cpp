@@ -110,7 +110,7 @@ CAF_TEST(what leads nowhere says why) {
   }
 }
 
-CAF_TEST(paths of the Lambda API speak its dialect and others do not) {
+CAF_TEST(paths of the Lambda API speak its dialect and others do not ) {
   CAF_CHECK(find_route(verb::get, "/2015-03-31/nothing").speaks == dialect::lambda);
   CAF_CHECK(find_route(verb::post, "/run/x").speaks == dialect::plain);
 }

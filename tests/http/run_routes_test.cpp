@@ -69,8 +69,9 @@ CAF_TEST(every failure has its status and says what it is) {
 
 CAF_TEST(names come decoded and go back as valid JSON) {
   CAF_CHECK_EQUAL(node.ask("POST", "/run/ec%68o", "1").body, "1");
-  CAF_CHECK_EQUAL(node.ask("POST", "/run/a%22%0a%ff", "1").body,
-                  "{\"errorType\":\"ResourceNotFoundException\",\"errorMessage\":\"Function not found: a\\\"\\n\xef\xbf\xbd\"}");
+  CAF_CHECK_EQUAL(
+    node.ask("POST", "/run/a%22%0a%ff", "1").body,
+    "{\"errorType\":\"ResourceNotFoundException\",\"errorMessage\":\"Function not found: a\\\"\\n\xef\xbf\xbd\"}");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -77,13 +77,14 @@ CAF_TEST(a client that expects it is told to continue) {
 }
 
 CAF_TEST(a client that would send too much is not told to continue) {
-  const auto got = peer.ask("POST /run/echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 6291457\r\n\r\n");
+  const auto got =
+    peer.ask("POST /run/echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 6291457\r\n\r\n");
   CAF_CHECK_EQUAL(got.status, 413);
   CAF_CHECK_EQUAL(got.field("connection"), "close");
   CAF_CHECK(peer.ended());
 }
 
-CAF_TEST(events up to 6 MiB pass and larger ones do not) {
+CAF_TEST(events up to 6 MiB pass and larger ones do not ) {
   const std::string event = "\"" + std::string(limits::payload_bytes_max - 2, 'x') + "\"";
   CAF_CHECK_EQUAL(peer.ask(text_of("POST", "/run/echo", event)).body.size(), event.size());
   peer.send(text_of("POST", "/run/echo", event + " "));
@@ -120,8 +121,9 @@ CAF_TEST(nonsense is 400 and ends the connection) {
 }
 
 CAF_TEST(a smuggled request is not answered) {
-  const auto got = peer.ask("POST /run/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-                            "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+  const auto got =
+    peer.ask("POST /run/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
   CAF_CHECK_EQUAL(got.status, 400);
   peer.finish();
   CAF_CHECK(peer.ended());
@@ -174,7 +176,8 @@ CAF_TEST(HEAD is GET without the body) {
 }
 
 CAF_TEST(browsers get their preflight answered by the node) {
-  const auto got = peer.ask(text_of("OPTIONS", "/run/absent", "", "Origin: http://x\r\nAccess-Control-Request-Method: POST\r\n"));
+  const auto got =
+    peer.ask(text_of("OPTIONS", "/run/absent", "", "Origin: http://x\r\nAccess-Control-Request-Method: POST\r\n"));
   CAF_CHECK_EQUAL(got.status, 204);
   CAF_CHECK_EQUAL(got.field("access-control-allow-origin"), "*");
   CAF_CHECK(got.field("access-control-allow-methods").find("POST") != std::string::npos);
