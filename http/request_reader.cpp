@@ -146,9 +146,10 @@ size_t request_reader::feed(std::string_view bytes) {
   }
   if (used == bytes.size() || (state_ != progress::header && state_ != progress::body))
     return used;
-  // Beast 1.81 asserts that it sees the last chunk whole. At least these five bytes are still to come while a chunked
-  // body is not complete, so that waiting for them keeps nothing back for ever.
-  if (state_ == progress::body && parser_->chunked() && bytes.size() < last_chunk.size())
+  // Beast 1.81 asserts that it sees the last chunk whole, which begins with a zero, or with the line end of the chunk
+  // before. At least its five bytes are still to come then, so that waiting for them keeps nothing back for ever.
+  if (state_ == progress::body && parser_->chunked() && bytes.size() < last_chunk.size()
+      && (bytes.front() == '0' || bytes.front() == '\r'))
     return used;
   const auto rest = bytes.substr(used);
   beast::error_code error;

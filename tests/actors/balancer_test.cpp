@@ -57,9 +57,13 @@ CAF_TEST(an unknown function is not found) {
 
 CAF_TEST(an invocation goes to the worker with the present revision) {
   update(test::version_of("echo", 1));
-  CAF_CHECK_EQUAL(invoke("echo")->payload, test::version_of("echo", 1).revision.to_string());
+  const auto first = invoke("echo");
+  CAF_REQUIRE(first.engaged());
+  CAF_CHECK_EQUAL(first->payload, test::version_of("echo", 1).revision.to_string());
   update(test::version_of("echo", 2));
-  CAF_CHECK_EQUAL(invoke("echo")->payload, test::version_of("echo", 2).revision.to_string());
+  const auto second = invoke("echo");
+  CAF_REQUIRE(second.engaged());
+  CAF_CHECK_EQUAL(second->payload, test::version_of("echo", 2).revision.to_string());
 }
 
 CAF_TEST(a removed function is not found any more) {

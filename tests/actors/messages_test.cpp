@@ -84,14 +84,18 @@ CAF_TEST(outcomes and answers of the node travel) {
   CAF_CHECK_EQUAL(copy.log_tail, "log");
   worker_status status;
   status.busy = 3;
-  CAF_CHECK_EQUAL(across(status).busy, 3u);
+  const auto busy = across(status).busy;
+  CAF_CHECK_EQUAL(busy, 3u);
   ledger_filter filter;
   filter.function = "x";
-  CAF_CHECK_EQUAL(across(filter).function, "x");
-  CAF_CHECK_EQUAL(across(verify_report{2, 1, {"f"}}).faults.size(), 1u);
+  const auto function = across(filter).function;
+  CAF_CHECK_EQUAL(function, "x");
+  const auto report = across(verify_report{2, 1, {"f"}});
+  CAF_CHECK_EQUAL(report.faults.size(), 1u);
   function_metrics seen;
   seen.run.add(7);
-  CAF_CHECK_EQUAL(across(std::vector{seen}).front().run.counts, seen.run.counts);
+  const auto metrics = across(std::vector{seen});
+  CAF_CHECK_EQUAL(metrics.front().run.counts, seen.run.counts);
 }
 
 CAF_TEST(a change carries only what is set) {

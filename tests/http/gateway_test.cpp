@@ -116,6 +116,7 @@ CAF_TEST(a stop ends the sweep even when its time has just come) {
     co_return 0;
   });
   CAF_CHECK(code_of(invoke(call_of("echo")).error()) == errc::shutting_down);
-} // The fixture's end waits for the io thread, which would now never come.
+  // The end of the fixture waits for the io thread, which a timer that lives on would never let go.
+}
 
 CAF_TEST_FIXTURE_SCOPE_END()
