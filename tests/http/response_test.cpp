@@ -5,6 +5,8 @@
 #include "http/json_text.hpp"
 #include "http/time_text.hpp"
 
+#include <caf/sec.hpp>
+
 #include <caf/test/unit_test.hpp>
 
 using namespace troupe;
