@@ -43,8 +43,8 @@ using worker_inner = worker_actor::extend<
   caf::reacts_to<atom::idle, sandbox_slot, usage_record>,
   // The process is gone; the actor's last message.
   caf::reacts_to<atom::gone, sandbox_end>,
-  // To itself: time has passed.
-  caf::reacts_to<atom::tick>>;
+  // To itself: time has passed; the number tells the tick that was asked for last.
+  caf::reacts_to<atom::tick, uint64_t>>;
 
 /// What a sandbox hears from its own link.
 using sandbox_inner = sandbox_actor::extend<caf::reacts_to<atom::frame, sandbox_reply>, caf::reacts_to<atom::closed>,
@@ -71,6 +71,8 @@ struct sandbox_state {
   phase now = phase::starting;
   std::chrono::nanoseconds init{}; ///< of the sandbox, until its first run has taken it
   std::chrono::nanoseconds cpu{};  ///< of the process, when it was last looked at
+  uint64_t memory_peak_bytes = 0;  ///< the same, and when that was
+  std::chrono::steady_clock::time_point peak_seen{};
 
   // Of the run that goes on:
   invocation call;

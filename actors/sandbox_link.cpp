@@ -3,11 +3,12 @@
 #include "config/limits.hpp"
 
 #include <boost/asio/buffer.hpp>
-#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 namespace troupe {
 
@@ -21,6 +22,8 @@ constexpr size_t read_buffer_bytes = 16 * limits::kib;
 } // namespace
 
 std::shared_ptr<sandbox_link> sandbox_link::make(asio::io_context& io, handlers::sandbox_process& process, events to) {
+  // Writing to a handler that has gone is an error to be seen, not the end of the node.
+  std::signal(SIGPIPE, SIG_IGN);
   std::shared_ptr<sandbox_link> link{new sandbox_link{io, process, std::move(to)}};
   link->read_some();
   link->watch_log();
@@ -28,12 +31,14 @@ std::shared_ptr<sandbox_link> sandbox_link::make(asio::io_context& io, handlers:
 }
 
 sandbox_link::sandbox_link(asio::io_context& io, handlers::sandbox_process& process, events to)
-  : channel_{io, asio::local::stream_protocol{}, process.channel.release()},
+  : to_handler_{io, process.events.release()},
+    from_handler_{io, process.answers.release()},
     log_{io, process.log.release()},
     timer_{io},
     events_{std::move(to)},
     in_(read_buffer_bytes, '\0') {
-  channel_.native_non_blocking(true);
+  to_handler_.native_non_blocking(true);
+  from_handler_.native_non_blocking(true);
   log_.native_non_blocking(true);
 }
 
@@ -54,20 +59,18 @@ void sandbox_link::send_rest() {
       parts[count++] = {out_header_.data() + out_sent_, head - out_sent_};
     const size_t skip = out_sent_ > head ? out_sent_ - head : 0;
     parts[count++] = {out_payload_.data() + skip, out_payload_.size() - skip};
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = count;
-    const ssize_t n = sendmsg(channel_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = ::writev(to_handler_.native_handle(), parts.data(), static_cast<int>(count));
     if (n >= 0) {
       out_sent_ += static_cast<size_t>(n);
     } else if (errno == EAGAIN) {
-      channel_.async_wait(asio::socket_base::wait_write, [self = shared_from_this()](error_code ec) {
+      to_handler_.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](error_code ec) {
         if (!ec)
           self->send_rest();
       });
       return;
     } else if (errno != EINTR) {
-      return; // The process is gone, which the reading side reports.
+      fail();
+      return;
     }
   }
   out_payload_.clear();
@@ -75,7 +78,7 @@ void sandbox_link::send_rest() {
 
 void sandbox_link::read_some() {
   const auto free = asio::buffer(in_.data() + in_size_, in_.size() - in_size_);
-  channel_.async_read_some(free, [self = shared_from_this()](error_code ec, size_t n) {
+  from_handler_.async_read_some(free, [self = shared_from_this()](error_code ec, size_t n) {
     if (self->closed_)
       return;
     self->in_size_ += n;
@@ -183,7 +186,8 @@ std::string sandbox_link::take_log() {
 void sandbox_link::close() {
   closed_ = true;
   error_code ignored;
-  channel_.close(ignored);
+  to_handler_.close(ignored);
+  from_handler_.close(ignored);
   log_.close(ignored);
   timer_.cancel();
   events_ = {};

@@ -4,7 +4,6 @@
 #include "handlers/wire/frames.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -28,7 +27,7 @@ class sandbox_link : public std::enable_shared_from_this<sandbox_link> {
 public:
   struct events {
     std::function<void(sandbox_reply)> on_reply;
-    std::function<void()> on_closed; ///< the process closed its end, or sent what is no frame
+    std::function<void()> on_closed; ///< the process closed an end of its, or sent what is no frame
     std::function<void()> on_deadline;
   };
 
@@ -41,16 +40,15 @@ public:
   void set_deadline(std::chrono::steady_clock::time_point when);
   void clear_deadline() noexcept { deadline_ = never; }
 
-  /// Takes what the handler has written to its log: at most the last limits::log_tail_bytes since the last call.
+  /// Takes what the handler has written to its log: at most the last limits::log_tail_bytes since the last call. It
+  /// costs a system call.
   std::string take_log();
 
   void close();
 
 private:
   static constexpr auto never = std::chrono::steady_clock::time_point::max();
-  using channel_socket =
-    boost::asio::basic_stream_socket<boost::asio::local::stream_protocol, boost::asio::io_context::executor_type>;
-  using log_pipe = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
+  using pipe_end = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
   using timer =
     boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
                                       boost::asio::io_context::executor_type>;
@@ -64,8 +62,9 @@ private:
   void read_log();
   void arm(std::chrono::steady_clock::time_point when);
 
-  channel_socket channel_;
-  log_pipe log_;
+  pipe_end to_handler_;
+  pipe_end from_handler_;
+  pipe_end log_;
   timer timer_;
   events events_;
   std::chrono::steady_clock::time_point deadline_ = never;

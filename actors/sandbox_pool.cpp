@@ -40,7 +40,7 @@ void sandbox_pool::idle(sandbox_slot slot, duration run, time_point now) {
   auto& typical = s.home->typical_run;
   if (run > duration::zero())
     typical = typical ? *typical + (run - *typical) / 8 : run;
-  end_count(s);
+  end_run(s);
   enter(slot, state::idle, now);
   make_runnable(*s.home);
   wake_blocked();
@@ -53,7 +53,7 @@ void sandbox_pool::gone(sandbox_slot slot) {
     leave_idle(slot);
   if (s.now == state::starting)
     --g.starting;
-  end_count(s);
+  end_run(s);
   --g.live;
   memory_used_ -= g.memory_bytes;
   enter(slot, state::vacant, s.since);
@@ -162,7 +162,8 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
     return false;
   if (!is_short(g))
     return true;
-  return g.starting == 0 && now - g.waiting.front().since >= settings_.start_after;
+  return g.starting == 0 && g.live - g.overlong < settings_.width
+      && now - g.waiting.front().since >= settings_.start_after;
 }
 
 std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point now) {
@@ -256,11 +257,22 @@ void sandbox_pool::end_count(sandbox& s) {
   }
 }
 
+void sandbox_pool::end_run(sandbox& s) {
+  end_count(s);
+  if (s.overlong) {
+    s.overlong = false;
+    --s.home->overlong;
+  }
+}
+
 void sandbox_pool::age_short_runs(time_point now) {
   while (!short_runs_.empty() && now - short_runs_.front().since >= settings_.patience) {
     auto& s = sandboxes_[short_runs_.front().slot];
-    if (s.counted && s.since == short_runs_.front().since)
+    if (s.counted && s.since == short_runs_.front().since) {
       end_count(s);
+      s.overlong = true;
+      ++s.home->overlong;
+    }
     short_runs_.pop_front();
   }
 }

@@ -38,9 +38,10 @@ struct pool_settings {
 ///
 /// The rules. An idle sandbox of the revision takes an invocation at once; of several the lowest-numbered, so that few
 /// processes stay hot. Else the invocation waits for whichever comes first: a sandbox that falls idle, or the new one
-/// that is started for it. A function whose runs are short (below `patience`) gets one more sandbox only when somebody
-/// has waited for `start_after`, and at most `width` short runs go on at one time, since more processes than cores only
-/// take the cores from each other; a run that turns out long counts no more. When memory is short, the sandbox that has
+/// that is started for it. At most `width` short runs (below `patience`) go on at one time, since more processes than cores only
+/// take the cores from each other; a run that turns out long counts no more. So a function whose runs are short gets
+/// one more sandbox only when somebody has waited for `start_after`, and never more than `width` besides those whose
+/// runs turned out long. When memory is short, the sandbox that has
 /// been idle for longest makes room.
 class sandbox_pool {
 public:
@@ -122,6 +123,7 @@ private:
     std::vector<sandbox_slot> idle; ///< the lowest slot last
     uint32_t starting = 0;
     uint32_t live = 0;                   ///< in any state
+    uint32_t overlong = 0;               ///< of these, busy for longer than `patience`
     std::optional<duration> typical_run; ///< a moving average
     bool retired = false;
     place where = place::nowhere;
@@ -130,9 +132,10 @@ private:
   struct sandbox {
     group* home = nullptr;
     state now = state::vacant;
-    time_point since{};   ///< of the state
-    bool counted = false; ///< among short_runs_
-    bool to_stop = false; ///< idle for too long
+    time_point since{};    ///< of the state
+    bool counted = false;  ///< among short_runs_
+    bool overlong = false; ///< its run was counted once and turned out long
+    bool to_stop = false;  ///< idle for too long
   };
 
   struct short_run {
@@ -148,6 +151,7 @@ private:
   void enter(sandbox_slot slot, state to, time_point now);
   void leave_idle(sandbox_slot slot);
   void end_count(sandbox& s);
+  void end_run(sandbox& s);
   void age_short_runs(time_point now);
   void erase_if_unused(group& g);
   std::optional<action> next_of(group& g, time_point now);

@@ -130,11 +130,13 @@ void tick_soon(self_pointer self) {
   if (delay == steady_clock::duration::max() || st.next_tick <= now + delay)
     return;
   st.next_tick = now + delay;
-  self->delayed_send(self, delay, atom::tick::value);
+  self->delayed_send(self, delay, atom::tick::value, ++st.expected_tick);
 }
 
-void tick(self_pointer self) {
+void tick(self_pointer self, uint64_t number) {
   auto& st = self->state;
+  if (number != st.expected_tick)
+    return; // An earlier one has been asked for since; each that were obeyed would ask for another.
   st.next_tick = steady_clock::time_point::max();
   const auto now = steady_clock::now();
   if (!st.records.empty() && now >= st.flush_due)
@@ -303,7 +305,7 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
       settle(self);
     },
     [self](atom::gone, sandbox_end& last) { bid_farewell(self, last); },
-    [self](atom::tick) { tick(self); },
+    [self](atom::tick, uint64_t number) { tick(self, number); },
   };
 }
 

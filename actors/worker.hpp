@@ -40,6 +40,7 @@ struct worker_state {
   std::vector<sandbox_inner> sandboxes;     ///< by slot; empty handles while starting or vacant
   std::vector<usage_record> records;        ///< not yet with the ledger
   call_ticket last_ticket = 0;
+  uint64_t expected_tick = 0; ///< the number of the one that counts
   std::chrono::steady_clock::time_point next_tick = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point next_sweep{};
   bool draining = false;

@@ -58,6 +58,8 @@ inline constexpr size_t archive_path_bytes_max = 1024;
 // Sandboxes
 inline constexpr size_t frame_header_bytes_max = 64 * kib;
 inline constexpr size_t frame_payload_bytes_max = payload_bytes_max;
+/// What a pipe between node and handler process holds, so that most events and answers pass in one piece.
+inline constexpr size_t channel_pipe_bytes = 256 * kib;
 inline constexpr size_t error_text_chars_max = 32 * kib; ///< errorMessage of a handler's error document
 inline constexpr size_t stack_frames_max = 64;           ///< of a handler's stackTrace; those in the middle go
 inline constexpr size_t stack_line_chars_max = 2 * kib;  ///< an entry of a stackTrace, and an errorType

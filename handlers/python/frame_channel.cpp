@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "handlers/python/ref.hpp"
 
@@ -18,13 +18,32 @@ namespace troupe::python {
 namespace {
 
 /// Where the channel lives: behind what a handler usually opens, before the kernel's first descriptor table ends (64).
-constexpr int channel_number = 63;
+constexpr int channel_numbers_from = 62;
 
 /// What the buffer holds from one frame to the next; larger frames get room of their own, once.
 constexpr size_t kept_bytes = 64 * 1024;
 
 /// Set in copies of the process that the handler forked.
 bool forked_copy = false;
+
+/// The same descriptor at its new place, which programs that the handler starts do not get.
+unique_fd moved_away(int fd) {
+  if (const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, channel_numbers_from); moved >= 0) {
+    ::close(fd);
+    return unique_fd{moved};
+  }
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC); // the descriptor limit is lower: it stays where it is
+  return unique_fd{fd};
+}
+
+/// Waits without the GIL: for a full channel, and for one that was made non-blocking. 0, or errno.
+int wait_for(const unique_fd& fd, short events) {
+  pollfd entry{fd.get(), events, 0};
+  const without_gil others_may_run;
+  if (::poll(&entry, 1, -1) < 0)
+    return errno;
+  return (entry.revents & POLLNVAL) != 0 ? EBADF : 0;
+}
 
 /// Lets Python's own signal handlers run. What they raise here belongs to no invocation: it is printed to the log, and
 /// SystemExit ends the process.
@@ -39,12 +58,10 @@ bool in_forked_copy() noexcept {
   return forked_copy;
 }
 
-frame_channel::frame_channel(int fd) : fd_{fd} {
+frame_channel::frame_channel(channel_fds fds) : events_{moved_away(fds.events)}, answers_{moved_away(fds.answers)} {
   ::pthread_atfork(nullptr, nullptr, [] { forked_copy = true; });
-  if (const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, channel_number); moved >= 0)
-    fd_.reset(moved);
-  else
-    ::fcntl(fd, F_SETFD, FD_CLOEXEC); // the descriptor limit is lower: it stays where it is
+  // Almost always there is room for an answer, and then giving up the GIL to write it is not worth it.
+  ::fcntl(answers_.get(), F_SETFL, O_NONBLOCK);
 }
 
 std::optional<invoke_frame> frame_channel::receive() {
@@ -83,14 +100,10 @@ void frame_channel::discard() noexcept {
 bool frame_channel::send(const wire::reply_header& header, std::string_view payload) {
   wire::encode_reply(reply_, header, payload.size());
   iovec parts[] = {{reply_.data(), reply_.size()}, {const_cast<char*>(payload.data()), payload.size()}};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = 2;
   while (parts[0].iov_len + parts[1].iov_len > 0) {
-    // Almost always there is room, and then giving up the GIL is not worth it.
-    const auto sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto sent = ::writev(answers_.get(), parts, 2);
     if (sent < 0) {
-      const int why = errno == EAGAIN ? wait_for(POLLOUT) : errno;
+      const int why = errno == EAGAIN ? wait_for(answers_, POLLOUT) : errno;
       if (why == 0 || why == EINTR) // signals wait: what a handler does on them must not come into a frame
         continue;
       return false;
@@ -128,7 +141,7 @@ bool frame_channel::read_more() {
   for (;;) {
     const auto [got, failure] = [this] {
       const without_gil others_may_run;
-      const auto size = ::recv(fd_.get(), buffer_.get() + end_, capacity_ - end_, 0);
+      const auto size = ::read(events_.get(), buffer_.get() + end_, capacity_ - end_);
       return std::pair{size, errno};
     }();
     if (got > 0) {
@@ -137,7 +150,7 @@ bool frame_channel::read_more() {
     }
     if (got == 0)
       return false;
-    const int why = failure == EAGAIN ? wait_for(POLLIN) : failure;
+    const int why = failure == EAGAIN ? wait_for(events_, POLLIN) : failure;
     if (why != 0 && why != EINTR)
       return false;
     if (why == EINTR)
@@ -145,15 +158,6 @@ bool frame_channel::read_more() {
     if (forked_copy)
       return false;
   }
-}
-
-/// Waits without the GIL; for a full channel, and for one that was made non-blocking. 0, or errno.
-int frame_channel::wait_for(short events) const {
-  pollfd entry{fd_.get(), events, 0};
-  const without_gil others_may_run;
-  if (::poll(&entry, 1, -1) < 0)
-    return errno;
-  return (entry.revents & POLLNVAL) != 0 ? EBADF : 0;
 }
 
 } // namespace troupe::python

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "handlers/python/channel_fds.hpp"
 #include "handlers/wire/frames.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
@@ -21,13 +22,13 @@ struct invoke_frame {
 /// code, but must never answer.
 bool in_forked_copy() noexcept;
 
-/// The handler process's end of the socket to the node. Used by the thread that serves, with the GIL held; it is
+/// The handler process's end of the channel to the node. Used by the thread that serves, with the GIL held; it is
 /// released while waiting, since handlers may have threads.
 class frame_channel {
 public:
-  /// Takes over `fd`, moves it out of the way of handlers that close descriptors by number, and keeps it from
+  /// Takes over both, moves them out of the way of handlers that close descriptors by number, and keeps them from
   /// programs that the handler starts.
-  explicit frame_channel(int fd);
+  explicit frame_channel(channel_fds fds);
 
   /// The next frame; its views hold until `discard`. nullopt when the node closed the channel, or the handler did, when
   /// what came is no invoke frame, and in a forked copy (signal handlers run here, and may fork).
@@ -43,9 +44,9 @@ private:
   std::string_view received() const noexcept { return {buffer_.get() + begin_, end_ - begin_}; }
   void make_room(size_t frame_bytes);
   bool read_more();
-  int wait_for(short events) const;
 
-  unique_fd fd_;
+  unique_fd events_;
+  unique_fd answers_;
   std::unique_ptr<char[]> buffer_;
   size_t capacity_ = 0;
   size_t begin_ = 0;

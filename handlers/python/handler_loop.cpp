@@ -59,7 +59,7 @@ void flush(PyObject* stream) {
 
 } // namespace
 
-handler_loop::handler_loop(runtime& python, int channel) : python_{python}, channel_{channel} {
+handler_loop::handler_loop(runtime& python, channel_fds channel) : python_{python}, channel_{channel} {
   std::setvbuf(stdout, nullptr, _IOLBF, 0); // what C libraries print, line by line like Python's own
 }
 

@@ -30,7 +30,7 @@ struct runtime {
 class handler_loop {
 public:
   /// `python` must outlive the loop; `channel` is taken over.
-  handler_loop(runtime& python, int channel);
+  handler_loop(runtime& python, channel_fds channel);
 
   /// Prepares the process and loads the handler from `task_root`; answers ready or failed. False when it failed.
   bool load(const handler_spec& spec, const std::string& task_root);

@@ -168,7 +168,7 @@ void after_fork_child() {
   PyOS_AfterFork_Child();
 }
 
-void serve(const handler_spec& spec, int channel, const std::string& task_root) {
+void serve(const handler_spec& spec, channel_fds channel, const std::string& task_root) {
   handler_loop loop{*started, channel};
   const bool loaded = loop.load(spec, task_root);
   if (loaded)

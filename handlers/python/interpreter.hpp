@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 
+#include "handlers/python/channel_fds.hpp"
+
 /// The Python side of troupe-python3. The zygote half of the program (zygote.hpp) builds the isolation around it and
 /// knows nothing of CPython: these five functions are all it calls. One thread, the zygote's only one, calls them.
 namespace troupe::python {
@@ -31,9 +33,9 @@ void after_fork_parent();
 void after_fork_child();
 
 /// In the isolated child, after everything was dropped: loads the handler from `task_root`, says ready or failed on
-/// `channel` (a stream socket, which it takes over), then answers frames until the channel closes. Descriptors 1 and 2
+/// `channel` (which it takes over), then answers frames until the channel closes. Descriptors 1 and 2
 /// are the function's log by then. Never returns: exits with 0 when the channel closed, 1 after `failed`, and as the
 /// handler wants when it calls sys.exit().
-[[noreturn]] void serve(const handler_spec& spec, int channel, const std::string& task_root = "/var/task");
+[[noreturn]] void serve(const handler_spec& spec, channel_fds channel, const std::string& task_root = "/var/task");
 
 } // namespace troupe::python

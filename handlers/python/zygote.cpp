@@ -163,7 +163,8 @@ void zygote::run_child(const std::vector<unique_fd>& fds, int tmp, barrier& gate
   size_t count = 0;
   for (size_t i = launch_fd::first_cgroup; i < fds.size(); ++i)
     cgroups[count++] = fds[i].get();
-  enter_cage({.channel = fds[launch_fd::channel].get(),
+  enter_cage({.events = fds[launch_fd::events].get(),
+              .answers = fds[launch_fd::answers].get(),
               .log = fds[launch_fd::log].get(),
               .set_up = set_up,
               .bundle = fds[launch_fd::bundle].get(),
@@ -175,7 +176,7 @@ void zygote::run_child(const std::vector<unique_fd>& fds, int tmp, barrier& gate
          .function_version = std::move(request->function_version),
          .memory_mb = request->memory_mb,
          .environment = std::move(request->environment)},
-        cage_channel);
+        {.events = cage_events, .answers = cage_answers});
 }
 
 /// Goes on in a new process: one that unshared its PID namespace is not in the new one itself, and only one that is in

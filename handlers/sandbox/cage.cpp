@@ -20,7 +20,7 @@
 namespace troupe::handlers {
 namespace {
 
-constexpr int cage_set_up = cage_channel + 1; // until the last step is done
+constexpr int cage_set_up = cage_answers + 1; // until the last step is done
 
 bool write_byte(int fd, char byte) noexcept {
   return ::write(fd, &byte, 1) == 1;
@@ -74,14 +74,16 @@ bool leave_process_group(cage_plan&) noexcept {
   return ::setpgid(0, 0) == 0;
 }
 
-bool keep_four_descriptors(cage_plan& plan) noexcept {
+bool keep_five_descriptors(cage_plan& plan) noexcept {
   constexpr int out_of_the_way = 64;
-  const int channel = ::fcntl(plan.channel, F_DUPFD, out_of_the_way);
+  const int events = ::fcntl(plan.events, F_DUPFD, out_of_the_way);
+  const int answers = ::fcntl(plan.answers, F_DUPFD, out_of_the_way);
   const int log = ::fcntl(plan.log, F_DUPFD, out_of_the_way);
   const int set_up = ::fcntl(plan.set_up, F_DUPFD, out_of_the_way);
   const int null = ::open("/dev/null", O_RDWR);
   if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(log, 1) < 0 || ::dup2(log, 2) < 0
-      || ::dup3(channel, cage_channel, O_CLOEXEC) < 0 || ::dup3(set_up, cage_set_up, O_CLOEXEC) < 0)
+      || ::dup3(events, cage_events, O_CLOEXEC) < 0 || ::dup3(answers, cage_answers, O_CLOEXEC) < 0
+      || ::dup3(set_up, cage_set_up, O_CLOEXEC) < 0)
     return false;
   plan.set_up = cage_set_up;
   return ::close_range(cage_set_up + 1, ~0U, 0) == 0;
@@ -160,7 +162,7 @@ constexpr step steps[] = {
   // scheduler groups by session, all sandboxes together weigh no more than the node.
   {"leave the process group", leave_process_group},
   // The zygote's control socket is among those closed.
-  {"keep four descriptors", keep_four_descriptors},
+  {"keep five descriptors", keep_five_descriptors},
   {"enter the bundle", enter_bundle},
   {"set resource limits", limit_resources},
 

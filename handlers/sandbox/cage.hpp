@@ -6,7 +6,8 @@ namespace troupe::handlers {
 
 /// The descriptors that a child was cloned with and that its cage is made of.
 struct cage_plan {
-  int channel = -1;
+  int events = -1;
+  int answers = -1;
   int log = -1;
   int set_up = -1; ///< zygote_protocol.hpp
   int bundle = -1; ///< a detached mount
@@ -14,8 +15,9 @@ struct cage_plan {
   std::span<const int> cgroups;
 };
 
-/// The descriptors that a caged process has: 0 is /dev/null, 1 and 2 are the log, and this one.
-inline constexpr int cage_channel = 3;
+/// The descriptors that a caged process has: 0 is /dev/null, 1 and 2 are the log, and these.
+inline constexpr int cage_events = 3;
+inline constexpr int cage_answers = 4;
 
 /// The user and group that a handler runs as inside.
 inline constexpr unsigned cage_user = 1000;

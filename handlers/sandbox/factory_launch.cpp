@@ -23,34 +23,45 @@ caf::error failed(const char* step, int error) {
 
 /// The descriptors of a launch: the node's ends, and those that go to the child.
 struct launch_ends {
-  unique_fd channel;
+  unique_fd events;
+  unique_fd answers;
   unique_fd log;
   unique_fd set_up;
-  unique_fd child_channel;
+  unique_fd child_events;
+  unique_fd child_answers;
   unique_fd child_log;
   unique_fd child_set_up;
 };
 
-/// Makes the node's end non-blocking, on success of the call that made both.
-caf::error take_ends(int made, const int (&ends)[2], unique_fd& ours, unique_fd& childs) {
-  if (made != 0)
-    return failed("make a pipe or socket", errno);
+bool make_pipe(unique_fd& reading, unique_fd& writing) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return false;
+  reading.reset(ends[0]);
+  writing.reset(ends[1]);
+  return true;
+}
+
+bool make_sockets(unique_fd& ours, unique_fd& childs) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return false;
   ours.reset(ends[0]);
   childs.reset(ends[1]);
-  return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 ? caf::error{} : failed("set up a pipe or socket", errno);
+  return true;
 }
 
 caf::expected<launch_ends> make_ends() {
   launch_ends result;
-  int ends[2];
-  if (auto err = take_ends(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ends, result.channel,
-                           result.child_channel))
-    return err;
-  if (auto err = take_ends(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ends, result.set_up,
-                           result.child_set_up))
-    return err;
-  if (auto err = take_ends(::pipe2(ends, O_CLOEXEC), ends, result.log, result.child_log))
-    return err;
+  if (!make_pipe(result.child_events, result.events) || !make_pipe(result.answers, result.child_answers)
+      || !make_pipe(result.log, result.child_log) || !make_sockets(result.set_up, result.child_set_up))
+    return failed("make a pipe or socket", errno);
+  for (const unique_fd* ours : {&result.events, &result.answers, &result.log, &result.set_up})
+    if (::fcntl(ours->get(), F_SETFL, O_NONBLOCK) != 0)
+      return failed("set up a pipe or socket", errno);
+  // A large event or answer needs fewer turns; a page is taken only when it is written to.
+  for (const unique_fd* ours : {&result.events, &result.answers})
+    ::fcntl(ours->get(), F_SETPIPE_SZ, static_cast<int>(limits::channel_pipe_bytes)); // it may stay smaller
   return result;
 }
 
@@ -111,7 +122,8 @@ caf::expected<sandbox_process> zygote_factory::launch_in(cell& place, const sand
   if (!wire::send_message(ends->set_up.get(), request))
     return failed("tell the child what to serve", errno);
   std::vector<int> fds(launch_fd::first_cgroup);
-  fds[launch_fd::channel] = ends->child_channel.get();
+  fds[launch_fd::events] = ends->child_events.get();
+  fds[launch_fd::answers] = ends->child_answers.get();
   fds[launch_fd::log] = ends->child_log.get();
   fds[launch_fd::set_up] = ends->child_set_up.get();
   fds[launch_fd::bundle] = bundle->get();
@@ -131,7 +143,8 @@ caf::expected<sandbox_process> zygote_factory::launch_in(cell& place, const sand
   return sandbox_process{.slot = place.slot,
                          .pid = child->pid,
                          .pidfd = std::move(child->pidfd),
-                         .channel = std::move(ends->channel),
+                         .events = std::move(ends->events),
+                         .answers = std::move(ends->answers),
                          .log = std::move(ends->log),
                          .memory_peak = place.group.open_memory_peak()};
 }

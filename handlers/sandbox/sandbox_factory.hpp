@@ -31,7 +31,8 @@ struct sandbox_process {
   uint32_t slot = 0;
   int pid = 0; ///< as the node sees it
   unique_fd pidfd;
-  unique_fd channel;     ///< frames: the node's end of a stream socket pair, non-blocking
+  unique_fd events;      ///< frames to the handler: the writing end of a pipe, non-blocking
+  unique_fd answers;     ///< frames from the handler: the reading end of a pipe, non-blocking
   unique_fd log;         ///< what the handler writes to descriptors 1 and 2: the reading end of a pipe, non-blocking
   unique_fd memory_peak; ///< the cgroup's high-water mark, read with pread at offset 0 (decimal text); may be empty
 };
@@ -57,7 +58,7 @@ class sandbox_factory {
 public:
   virtual ~sandbox_factory() = default;
 
-  /// Makes a sandbox; returns once its process exists (it reports `ready` or `failed` on its channel itself).
+  /// Makes a sandbox; returns once its process exists (it reports `ready` or `failed` among its answers itself).
   /// Fails with sandbox_failed; a zygote that died is started again first.
   virtual caf::expected<sandbox_process> launch(const sandbox_spec& spec) = 0;
 

@@ -35,11 +35,12 @@ inline constexpr int life_fd = 4; ///< a pipe that ends with the node: see keepe
 
 /// The descriptors of a launch. From first_cgroup on: one writable `tasks` or `cgroup.procs` a controller.
 struct launch_fd {
-  static constexpr size_t channel = 0;
-  static constexpr size_t log = 1;
-  static constexpr size_t set_up = 2;
-  static constexpr size_t bundle = 3;
-  static constexpr size_t first_cgroup = 4;
+  static constexpr size_t events = 0;
+  static constexpr size_t answers = 1;
+  static constexpr size_t log = 2;
+  static constexpr size_t set_up = 3;
+  static constexpr size_t bundle = 4;
+  static constexpr size_t first_cgroup = 5;
 };
 
 enum class request_kind : uint8_t { go_on = 1, prepare, launch };

@@ -167,6 +167,21 @@ CAF_TEST(only as many short runs go on as the width allows and a long one counts
   CAF_CHECK_EQUAL(actions(), lines{"give 1 4"});
 }
 
+CAF_TEST(a long queue for short runs starts no more sandboxes than the width allows) {
+  make([](auto& settings) { settings.width = 1; });
+  const auto f = function(1);
+  submit(f, 1);
+  ready(0);
+  idle(0, 900us);
+  for (call_ticket call = 2; call < 10; ++call)
+    submit(f, call);
+  for (int turn = 0; turn < 5; ++turn) // the last one has waited for more than 3 ms by then
+    CAF_CHECK_EQUAL(idle(0, 900us).size(), 1u);
+  now += 2ms; // This run turns out to be a long one: it takes no place from the short ones.
+  CAF_CHECK_EQUAL(actions(), lines{"start 1"});
+  CAF_CHECK_EQUAL(actions(), lines{});
+}
+
 CAF_TEST(a full queue and a function larger than the budget are refused) {
   make([](auto& settings) { settings.queue_limit = 1; });
   CAF_CHECK_EQUAL(submit(function(1), 1), lines{"start 0"});

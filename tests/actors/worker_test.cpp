@@ -15,15 +15,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// The other end of a sandbox's channel, where a handler process would be: plays it from the test.
+/// The other ends of a sandbox's pipes, where a handler process would be: plays it from the test.
 struct played_handler {
-  unique_fd channel;
+  unique_fd events;
+  unique_fd answers;
   unique_fd log;
 
   /// The payload of the next event, or nothing when none has come.
   std::optional<std::string> event() {
     char bytes[4096];
-    const auto n = recv(channel.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+    const auto n = read(events.get(), bytes, sizeof bytes);
     if (n > 0)
       have.append(bytes, static_cast<size_t>(n));
     const auto prefix = wire::read_prefix(have);
@@ -38,8 +39,7 @@ struct played_handler {
     std::string bytes;
     wire::encode_reply(bytes, {kind, flag}, payload.size());
     bytes += payload;
-    CAF_REQUIRE_EQUAL(send(channel.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
-                      static_cast<ssize_t>(bytes.size()));
+    CAF_REQUIRE_EQUAL(write(answers.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
 
   void print(const std::string& text) {
@@ -63,15 +63,18 @@ launcher_actor::behavior_type fake_launcher(launcher_actor::pointer, launches* s
     [seen](atom::launch, const handlers::sandbox_spec& spec) -> caf::result<process_ptr> {
       if (seen->broken)
         return make_error(errc::sandbox_failed, "no more namespaces");
-      int channel[2];
+      int events[2];
+      int answers[2];
       int log[2];
-      CAF_REQUIRE_EQUAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channel), 0);
+      CAF_REQUIRE_EQUAL(pipe2(events, O_CLOEXEC | O_NONBLOCK), 0);
+      CAF_REQUIRE_EQUAL(pipe2(answers, O_CLOEXEC | O_NONBLOCK), 0);
       CAF_REQUIRE_EQUAL(pipe2(log, O_CLOEXEC | O_NONBLOCK), 0);
       auto process = std::make_shared<handlers::sandbox_process>();
       process->pid = getpid();
-      process->channel.reset(channel[0]);
+      process->events.reset(events[1]);
+      process->answers.reset(answers[0]);
       process->log.reset(log[0]);
-      seen->handlers.push_back({unique_fd{channel[1]}, unique_fd{log[1]}, {}});
+      seen->handlers.push_back({unique_fd{events[0]}, unique_fd{answers[1]}, unique_fd{log[1]}, {}});
       seen->specs.push_back(spec);
       return process;
     },
@@ -245,7 +248,7 @@ CAF_TEST(an answer in pieces is one answer) {
   bytes += payload;
   for (size_t at = 0; at < bytes.size(); at += 33'333) {
     const auto piece = bytes.substr(at, 33'333);
-    CAF_REQUIRE_EQUAL(send(handler.channel.get(), piece.data(), piece.size(), 0), static_cast<ssize_t>(piece.size()));
+    CAF_REQUIRE_EQUAL(write(handler.answers.get(), piece.data(), piece.size()), static_cast<ssize_t>(piece.size()));
     settle();
   }
   CAF_REQUIRE(answer->result);
@@ -272,7 +275,7 @@ CAF_TEST(an event that is no JSON is the fault of its sender and leaves no recor
 CAF_TEST(a process that ends in a run is a crash) {
   auto& handler = warm();
   const auto answer = invoke();
-  handler.channel.reset();
+  handler.answers.reset();
   settle();
   CAF_REQUIRE(answer->result);
   CAF_CHECK(answer->result->status == invocation_status::crash);
@@ -287,7 +290,7 @@ CAF_TEST(running out of memory is told from a crash) {
   seen.death.why = handlers::sandbox_death::cause::out_of_memory;
   auto& handler = warm();
   const auto answer = invoke();
-  handler.channel.reset();
+  handler.answers.reset();
   settle();
   CAF_REQUIRE(answer->result);
   CAF_CHECK(answer->result->status == invocation_status::out_of_memory);
@@ -296,7 +299,7 @@ CAF_TEST(running out of memory is told from a crash) {
 CAF_TEST(garbage from a handler ends its sandbox) {
   auto& handler = warm();
   const auto answer = invoke();
-  CAF_REQUIRE_EQUAL(send(handler.channel.get(), "\xff\xff\xff\xff\xff\xff\xff\xff", 8, 0), 8);
+  CAF_REQUIRE_EQUAL(write(handler.answers.get(), "\xff\xff\xff\xff\xff\xff\xff\xff", 8), 8);
   settle();
   CAF_REQUIRE(answer->result);
   CAF_CHECK(answer->result->status == invocation_status::crash);
@@ -304,7 +307,7 @@ CAF_TEST(garbage from a handler ends its sandbox) {
 
 CAF_TEST(a sandbox that ends while idle costs nobody anything) {
   auto& handler = warm();
-  handler.channel.reset();
+  handler.answers.reset();
   settle();
   const auto answer = invoke();
   CAF_REQUIRE_EQUAL(seen.specs.size(), 2u);

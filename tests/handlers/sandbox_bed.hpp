@@ -21,7 +21,6 @@
 #include <string_view>
 #include <vector>
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 /// What the sandbox suites share: a factory with the built host program in a directory of its own, bundles made of
@@ -58,7 +57,7 @@ inline std::string quoted(std::string_view text) {
 inline bool read_exactly(int fd, std::string& out, size_t size) {
   out.resize(size);
   for (size_t got = 0; got < size;) {
-    const ssize_t count = ::recv(fd, out.data() + got, size - got, 0);
+    const ssize_t count = ::read(fd, out.data() + got, size - got);
     if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
       return false;
     if (count > 0)
@@ -76,7 +75,7 @@ struct frame {
 
 /// The next frame, or nothing when the process has ended.
 inline std::optional<frame> read_frame(const sandbox_process& process) {
-  const int fd = process.channel.get();
+  const int fd = process.answers.get();
   std::string bytes;
   if (!read_exactly(fd, bytes, troupe::wire::prefix_bytes))
     return std::nullopt;
@@ -92,7 +91,7 @@ inline void send_event(const sandbox_process& process, std::string_view event) {
   std::string bytes;
   troupe::wire::encode_invoke(bytes, {.request_id = "r", .deadline_ms = 0, .client_context = {}}, event.size());
   bytes += event;
-  if (::send(process.channel.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
+  if (::write(process.events.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
     throw std::runtime_error("the event was not taken");
 }
 

@@ -105,9 +105,9 @@ constexpr const char* accepted_members[] = {
 } // namespace
 
 CAF_TEST(a function is read with all its members) {
-  const auto input = parse_create(create_with(
-    R"("MemorySize":256,"Timeout":9,"Description":"d","Runtime":"python3.12",)"
-    R"("Environment":{"Variables":{"A":"1","B":"ü"}})"));
+  const auto input =
+    parse_create(create_with(R"("MemorySize":256,"Timeout":9,"Description":"d","Runtime":"python3.12",)"
+                             R"("Environment":{"Variables":{"A":"1","B":"ü"}})"));
   CAF_REQUIRE(input.engaged());
   const auto& config = input->config;
   CAF_CHECK_EQUAL(config.name, "f");

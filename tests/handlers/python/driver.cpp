@@ -1,6 +1,6 @@
 // Forks sandboxes without isolation, to test what runs inside them:
-//   driver TASK_ROOT HANDLER MEMORY_MB CHANNEL[,CHANNEL...] [NAME=VALUE...]
-// Each CHANNEL is an inherited descriptor and gets a process of its own, forked from one interpreter as a zygote does.
+//   driver TASK_ROOT HANDLER MEMORY_MB EVENTS,ANSWERS[,EVENTS,ANSWERS...] [NAME=VALUE...]
+// Each pair of inherited descriptors gets a process of its own, forked from one interpreter as a zygote does.
 // Prints each process's id and wait status, `pid status`, on descriptor 1 once all have ended.
 #include <algorithm>
 #include <cstdio>
@@ -15,18 +15,32 @@
 
 namespace {
 
-std::vector<int> parse_channels(const std::string& list) {
-  std::vector<int> channels;
+using troupe::python::channel_fds;
+
+std::vector<channel_fds> parse_channels(const std::string& list) {
+  std::vector<int> numbers;
   for (size_t at = 0; at < list.size();) {
     const auto end = std::min(list.find(',', at), list.size());
-    channels.push_back(std::stoi(list.substr(at, end - at)));
+    numbers.push_back(std::stoi(list.substr(at, end - at)));
     at = end + 1;
   }
+  std::vector<channel_fds> channels;
+  for (size_t i = 0; i + 1 < numbers.size(); i += 2)
+    channels.push_back({numbers[i], numbers[i + 1]});
   return channels;
 }
 
-pid_t start_child(const troupe::python::handler_spec& spec, const std::string& task_root, int channel,
-                  const std::vector<int>& channels) {
+void close_all(const std::vector<channel_fds>& channels, int kept) {
+  for (const auto& each : channels) {
+    if (each.events == kept)
+      continue;
+    ::close(each.events);
+    ::close(each.answers);
+  }
+}
+
+pid_t start_child(const troupe::python::handler_spec& spec, const std::string& task_root, channel_fds channel,
+                  const std::vector<channel_fds>& channels) {
   troupe::python::before_fork();
   const auto pid = ::fork();
   if (pid != 0) {
@@ -34,9 +48,7 @@ pid_t start_child(const troupe::python::handler_spec& spec, const std::string& t
     return pid;
   }
   troupe::python::after_fork_child();
-  for (const int other : channels)
-    if (other != channel)
-      ::close(other);
+  close_all(channels, channel.events);
   troupe::python::serve(spec, channel, task_root);
 }
 
@@ -60,10 +72,9 @@ int main(int argc, char** argv) {
   troupe::python::start_interpreter();
   std::vector<pid_t> children;
   children.reserve(channels.size());
-  for (const int channel : channels)
+  for (const auto& channel : channels)
     children.push_back(start_child(spec, task_root, channel, channels));
-  for (const int channel : channels)
-    ::close(channel);
+  close_all(channels, -1);
   for (const auto child : children) {
     int status = 0;
     ::waitpid(child, &status, 0);

@@ -1,8 +1,9 @@
 """A node's end of the frames, for tests: starts `driver` on a bundle and speaks with the processes that it forks."""
+import contextlib
 import json
 import os
+import select
 import signal
-import socket
 import struct
 import subprocess
 import time
@@ -35,6 +36,36 @@ class Closed(Exception):
     """The process ended its channel."""
 
 
+class Channel:
+    """The node's ends of a process's two pipes."""
+
+    def __init__(self):
+        self.theirs = [None, None]  # what the process reads events from, and writes answers to
+        self.theirs[0], self.events = os.pipe()
+        self.answers, self.theirs[1] = os.pipe()
+
+    def release_theirs(self):
+        for end in self.theirs:
+            os.close(end)
+
+    def recv(self, size):
+        """At most `size` bytes; none when the process has closed its end."""
+        if not select.select([self.answers], [], [], PATIENCE_S)[0]:
+            raise TimeoutError("the process does not answer")
+        return os.read(self.answers, size)
+
+    def sendall(self, data):
+        while data:
+            data = data[os.write(self.events, data):]
+
+    def close(self):
+        for name in ("events", "answers"):
+            end, closed = getattr(self, name), -1
+            setattr(self, name, closed)
+            if end != closed:
+                os.close(end)
+
+
 class Sandbox:
     """One process; `log()` is what it wrote to descriptors 1 and 2 so far."""
 
@@ -51,10 +82,7 @@ class Sandbox:
     def _exactly(self, size):
         data = b""
         while len(data) < size:
-            try:
-                piece = self.channel.recv(size - len(data))
-            except ConnectionResetError:
-                piece = b""
+            piece = self.channel.recv(size - len(data))
             if not piece:
                 assert not data, "the channel closed in the middle of a frame"
                 raise Closed
@@ -101,8 +129,8 @@ class Group:
     """The processes of one `driver`, forked from one interpreter."""
 
     def __init__(self, root, handler, count=1, memory_mb=128, variables=(), outer_environment=None):
-        pairs = [socket.socketpair() for _ in range(count)]
-        numbers = [theirs.fileno() for _, theirs in pairs]
+        channels = [Channel() for _ in range(count)]
+        numbers = [end for channel in channels for end in channel.theirs]
         command = [os.environ["TROUPE_PYTHON_DRIVER"], str(root), handler, str(memory_mb), ",".join(map(str, numbers))]
         command += [f"{name}={value}" for name, value in variables]
         self.log_read, log_write = os.pipe()
@@ -111,10 +139,9 @@ class Group:
                                        stderr=log_write, env=outer_environment, start_new_session=True)
         os.close(log_write)
         self.sandboxes, self.whole_log = [], b""
-        for ours, theirs in pairs:
-            theirs.close()
-            ours.settimeout(PATIENCE_S)
-            self.sandboxes.append(Sandbox(ours, self))
+        for channel in channels:
+            channel.release_theirs()
+            self.sandboxes.append(Sandbox(channel, self))
 
     def log(self):
         """What was written since the last call."""
@@ -142,9 +169,7 @@ class Group:
     def close(self):
         for sandbox in self.sandboxes:
             sandbox.channel.close()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.driver.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.driver.wait(PATIENCE_S)
         os.close(self.log_read)
