@@ -6,35 +6,46 @@ namespace {
 
 using self_pointer = launcher_actor::stateful_pointer<launcher_state>;
 
-void prepare_soon(self_pointer self) {
-  if (!std::exchange(self->state.preparing, true))
+/// After a launch or an end nothing is prepared for that long: what has just been launched needs the cores now.
+constexpr auto quiet_time = std::chrono::milliseconds{5};
+
+void prepare_later(self_pointer self) {
+  auto& st = self->state;
+  st.quiet_from = std::chrono::steady_clock::now() + quiet_time;
+  if (!std::exchange(st.preparing, true))
+    self->delayed_send(self, quiet_time, atom::prepare::value);
+}
+
+/// One part at a time, so that a launch that comes meanwhile goes first.
+void prepare(self_pointer self) {
+  auto& st = self->state;
+  if (const auto left = st.quiet_from - std::chrono::steady_clock::now(); left > left.zero())
+    self->delayed_send(self, left, atom::prepare::value);
+  else if (st.factory->prepare_one())
     self->send(self, atom::prepare::value);
+  else
+    st.preparing = false;
 }
 
 } // namespace
 
 launcher_actor::behavior_type launcher(self_pointer self, std::shared_ptr<handlers::sandbox_factory> factory) {
   self->state.factory = std::move(factory);
-  prepare_soon(self);
+  prepare_later(self);
   return {
     [self](atom::launch, const handlers::sandbox_spec& spec) -> caf::result<process_ptr> {
       auto process = self->state.factory->launch(spec);
-      prepare_soon(self);
+      prepare_later(self);
       if (!process)
         return std::move(process.error());
       return std::make_shared<handlers::sandbox_process>(std::move(*process));
     },
     [self](atom::bury, const process_ptr& process) -> caf::result<handlers::sandbox_death> {
       const auto death = self->state.factory->bury(std::move(*process));
-      prepare_soon(self);
+      prepare_later(self);
       return death;
     },
-    [self](atom::prepare) {
-      self->state.preparing = false;
-      // One part at a time: a launch that came meanwhile goes first.
-      if (self->state.factory->prepare_one())
-        prepare_soon(self);
-    },
+    [self](atom::prepare) { prepare(self); },
   };
 }
 

@@ -3,6 +3,9 @@
 #include "actors/messages.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
 
+#include <chrono>
+#include <memory>
+
 namespace troupe {
 
 /// A sandbox process on its way between launcher and sandbox actor: owned by whoever holds it last.
@@ -23,12 +26,13 @@ using launcher_actor = caf::typed_actor<
   caf::replies_to<atom::launch, handlers::sandbox_spec>::with<process_ptr>,
   // Kills what is left of it, frees what it held, and tells how it ended.
   caf::replies_to<atom::bury, process_ptr>::with<handlers::sandbox_death>,
-  // To itself, while nothing else waits: prepares parts for the next launches.
+  // To itself, while nothing else waits: prepares for the next launches.
   caf::reacts_to<atom::prepare>>;
 
 struct launcher_state {
   std::shared_ptr<handlers::sandbox_factory> factory;
-  bool preparing = false; ///< a prepare message is under way
+  bool preparing = false;                           ///< a prepare message is under way
+  std::chrono::steady_clock::time_point quiet_from; ///< from then on, parts may be prepared
   static inline const char* name = "launcher";
 };
 

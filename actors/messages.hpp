@@ -241,7 +241,9 @@ using worker_actor = caf::typed_actor<
   // From the handler store: a revision of that bundle is no longer deployed. Its sandboxes end, each once it is idle.
   caf::reacts_to<atom::retire, uuid, digest>,
   // Hands all usage records to the ledger; answers once they are on their way.
-  caf::replies_to<atom::flush>::with<caf::unit_t>, caf::replies_to<atom::status>::with<worker_status>,
+  caf::replies_to<atom::flush>::with<caf::unit_t>,
+  // What it has at this moment.
+  caf::replies_to<atom::status>::with<worker_status>,
   // Takes nothing new and answers once the last sandbox is gone; what runs may finish within the drain time, or not
   // any more when asked for a second time.
   caf::replies_to<atom::drain>::with<caf::unit_t>>;
@@ -261,9 +263,11 @@ using handler_store_actor = caf::typed_actor<
   caf::replies_to<atom::create, function_config, std::string>::with<function_version>,
   // Changes (tenant, name); fails with function_not_found, conflict, invalid_argument or io_error.
   caf::replies_to<atom::change, std::string, std::string, function_change>::with<function_version>,
+  // One function (tenant, name); fails with function_not_found.
   caf::replies_to<atom::get, std::string, std::string>::with<function_version>,
   // All functions of a tenant, by name.
   caf::replies_to<atom::list, std::string>::with<std::vector<function_version>>,
+  // Removes (tenant, name); fails with function_not_found or io_error.
   caf::replies_to<atom::remove, std::string, std::string>::with<caf::unit_t>,
   // The archive of that digest.
   caf::replies_to<atom::bundle, digest>::with<std::string>,
@@ -277,13 +281,19 @@ using handler_store_actor = caf::typed_actor<
   caf::reacts_to<atom::release, digest>>;
 
 /// Owns invocation and billing records.
-using ledger_actor = caf::typed_actor<caf::reacts_to<atom::append, std::vector<usage_record>>,
-                                      // Answers once the record would survive a kill of the node.
-                                      caf::replies_to<atom::append, usage_record>::with<caf::unit_t>,
-                                      caf::replies_to<atom::records, ledger_filter>::with<std::vector<usage_record>>,
-                                      caf::replies_to<atom::usage, ledger_filter>::with<std::vector<usage_row>>,
-                                      caf::replies_to<atom::verify>::with<verify_report>,
-                                      caf::replies_to<atom::metrics>::with<std::vector<function_metrics>>>;
+using ledger_actor = caf::typed_actor<
+  // Stores a batch; a worker does not wait for it.
+  caf::reacts_to<atom::append, std::vector<usage_record>>,
+  // Answers once the record would survive a kill of the node.
+  caf::replies_to<atom::append, usage_record>::with<caf::unit_t>,
+  // The records that the filter lets through, by time.
+  caf::replies_to<atom::records, ledger_filter>::with<std::vector<usage_record>>,
+  // The sums by function and hour.
+  caf::replies_to<atom::usage, ledger_filter>::with<std::vector<usage_row>>,
+  // Makes the sums anew from the records and compares.
+  caf::replies_to<atom::verify>::with<verify_report>,
+  // What has been counted since the node started.
+  caf::replies_to<atom::metrics>::with<std::vector<function_metrics>>>;
 
 /// The actors that HTTP speaks with.
 struct node_actors {

@@ -75,6 +75,7 @@ caf::expected<std::unique_ptr<node>> node::start(const config::settings& setting
   factory_settings.host_program = program_dir / "troupe-python3";
   factory_settings.run_dir = data_dir / "run";
   factory_settings.cgroup_name = cgroup_name(data_dir);
+  factory_settings.blank_target = settings.worker.blank_sandboxes;
   auto factory = handlers::make_sandbox_factory(std::move(factory_settings));
   if (!factory)
     return std::move(factory.error());

@@ -1,6 +1,5 @@
 #include "actors/sandbox.hpp"
 
-#include "actors/answering.hpp"
 #include "config/errc.hpp"
 
 #include <spdlog/spdlog.h>
@@ -98,15 +97,11 @@ void finish(self_pointer self, sandbox_reply& reply) {
   auto [result, record] = conclude(st, std::move(reply.payload));
   st.now = phase::idle;
   // First the worker, which may have the next event for this handler, then whoever waits.
-  if (st.settings.record_first) {
-    usage_record recorded;
-    recorded.run_ns = record.run_ns;
-    self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(recorded));
-    answer_after_record(self, st.settings.ledger, st.promise, std::move(result), record);
-  } else {
-    self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record));
-    st.promise.deliver(std::move(result));
-  }
+  answer(self, st.settings.order, st.settings.ledger, st.promise, std::move(result), std::move(record),
+         [self](usage_record&& left) {
+           auto& settings = self->state.settings;
+           self->send(settings.worker, atom::idle::value, settings.slot, std::move(left));
+         });
 }
 
 /// The event was no JSON: nothing was run, so nothing is recorded.
@@ -136,12 +131,8 @@ void answer_for_death(self_pointer self, reason why, const handlers::sandbox_dea
   st.what.status = status_of(why, death);
   st.what.memory_peak_bytes = std::max(st.what.memory_peak_bytes, death.memory_peak_bytes);
   auto [result, record] = conclude(st, failure_document(st.call, st.what.status, death));
-  if (st.settings.record_first) {
-    answer_after_record(self, st.settings.ledger, st.promise, std::move(result), record);
-  } else {
-    last.record = std::move(record);
-    st.promise.deliver(std::move(result));
-  }
+  answer(self, st.settings.order, st.settings.ledger, st.promise, std::move(result), std::move(record),
+         [&last](usage_record&& left) { last.record = std::move(left); });
 }
 
 /// The process is buried: the last answers, and the end of the actor.

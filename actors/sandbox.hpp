@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/accounting.hpp"
+#include "actors/answering.hpp"
 #include "actors/launcher.hpp"
 #include "actors/messages.hpp"
 #include "actors/sandbox_link.hpp"
@@ -56,7 +57,7 @@ struct sandbox_settings {
   launcher_actor launcher;
   ledger_actor ledger;
   accountant books;
-  bool record_first = false; ///< an answer leaves only after its record is stored
+  answer_order order = answer_order::at_once;
   sandbox_slot slot = 0;
   function_ptr function;
   std::chrono::steady_clock::time_point launched; ///< when the worker ordered it

@@ -37,9 +37,8 @@ void sandbox_pool::ready(sandbox_slot slot, time_point now) {
 
 void sandbox_pool::idle(sandbox_slot slot, duration run, time_point now) {
   auto& s = sandboxes_[slot];
-  auto& typical = s.home->typical_run;
   if (run > duration::zero())
-    typical = typical ? *typical + (run - *typical) / 8 : run;
+    s.home->learn(run);
   end_run(s);
   enter(slot, state::idle, now);
   make_runnable(*s.home);
@@ -153,6 +152,17 @@ std::optional<sandbox_pool::action> sandbox_pool::next_of(group& g, time_point n
   ++short_count_;
   short_runs_.push_back({slot, now});
   return give{slot, call};
+}
+
+/// Follows the quantile at which steps up and down balance: a fifth of the runs is shorter. Others may be in the way of
+/// a run and never out of it, so the short ones tell what it takes.
+void sandbox_pool::group::learn(duration run) noexcept {
+  if (!typical_run)
+    typical_run = run;
+  else if (run > *typical_run)
+    *typical_run += *typical_run / 16;
+  else
+    *typical_run -= *typical_run / 4;
 }
 
 bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {

@@ -38,11 +38,10 @@ struct pool_settings {
 ///
 /// The rules. An idle sandbox of the revision takes an invocation at once; of several the lowest-numbered, so that few
 /// processes stay hot. Else the invocation waits for whichever comes first: a sandbox that falls idle, or the new one
-/// that is started for it. At most `width` short runs (below `patience`) go on at one time, since more processes than cores only
-/// take the cores from each other; a run that turns out long counts no more. So a function whose runs are short gets
-/// one more sandbox only when somebody has waited for `start_after`, and never more than `width` besides those whose
-/// runs turned out long. When memory is short, the sandbox that has
-/// been idle for longest makes room.
+/// that is started for it. At most `width` short runs (below `patience`) go on at one time, since more processes than
+/// cores only take the cores from each other; a run that turns out long counts no more. So a function whose runs are
+/// short gets one more sandbox only when somebody has waited for `start_after`, and never more than `width` besides
+/// those whose runs turned out long. When memory is short, the sandbox that has been idle for longest makes room.
 class sandbox_pool {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -124,9 +123,11 @@ private:
     uint32_t starting = 0;
     uint32_t live = 0;                   ///< in any state
     uint32_t overlong = 0;               ///< of these, busy for longer than `patience`
-    std::optional<duration> typical_run; ///< a moving average
+    std::optional<duration> typical_run; ///< when nothing else is in its way
     bool retired = false;
     place where = place::nowhere;
+
+    void learn(duration run) noexcept;
   };
 
   struct sandbox {

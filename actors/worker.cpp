@@ -1,6 +1,5 @@
 #include "actors/worker.hpp"
 
-#include "actors/answering.hpp"
 #include "config/errc.hpp"
 
 #include <spdlog/spdlog.h>
@@ -70,7 +69,7 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
                                   state.settings.launcher,
                                   state.settings.ledger,
                                   state.settings.books,
-                                  state.settings.flush_interval == 0ms,
+                                  answer_order_of(state.settings.flush_interval),
                                   slot,
                                   state.revisions[revision].function,
                                   ordered};
@@ -208,12 +207,8 @@ void answer_failed_start(self_pointer self, const uuid& revision, failed_start& 
   outcome result{call.id, failed.what.status, std::move(failed.document), {}, record.version, record.run_ns};
   if (call.wants_log)
     result.log_tail = framed_log(record, std::move(failed.log));
-  if (st.settings.flush_interval == 0ms) {
-    answer_after_record(self, st.settings.ledger, promise, std::move(result), record);
-  } else {
-    keep(self, std::move(record));
-    promise.deliver(std::move(result));
-  }
+  answer(self, answer_order_of(st.settings.flush_interval), st.settings.ledger, promise, std::move(result),
+         std::move(record), [self](usage_record&& left) { keep(self, std::move(left)); });
 }
 
 // -- messages --------------------------------------------------------------------------------------------------------

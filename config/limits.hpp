@@ -92,6 +92,7 @@ inline constexpr uint64_t worker_memory_bytes_max = 64 * 1024 * gib;
 inline constexpr auto sandbox_idle_min = 10ms;
 inline constexpr auto sandbox_idle_max = 24h;
 inline constexpr uint32_t queue_max = 100'000;
+inline constexpr uint32_t blank_sandboxes_max = 256;
 inline constexpr auto drain_time_max = 20min; ///< the longest timeout of a function, and some more
 inline constexpr auto flush_interval_max = 10s;
 inline constexpr auto granularity_min = 1ms;

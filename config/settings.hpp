@@ -29,6 +29,7 @@ struct worker_settings {
   milliseconds idle_timeout{600'000};
   uint32_t queue_limit = 1024;
   uint32_t sandboxes_max = 500;
+  uint32_t blank_sandboxes = 24;      ///< kept ready for whichever function is next, about 2 MB each
   milliseconds drain_timeout{30'000}; ///< how long a stop waits for what runs
 };
 

@@ -2,13 +2,11 @@
 
 #include "actors/messages.hpp"
 #include "config/errc.hpp"
+#include "http/io_task.hpp"
 
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <caf/all.hpp>
@@ -71,7 +69,7 @@ public:
   /// sweep. Fails as the actor does; with unavailable when it is gone or answers too late (that answer is then
   /// dropped), with shutting_down after `stop`. The message is moved, never copied.
   template <class R, class Handle, class... Ts>
-  boost::asio::awaitable<caf::expected<R>> ask(const Handle& to, std::chrono::milliseconds time_max, Ts... message);
+  task<caf::expected<R>> ask(const Handle& to, std::chrono::milliseconds time_max, Ts... message);
 
   /// Fails everything that still waits and lets go of all handles.
   void stop();
@@ -88,7 +86,7 @@ private:
 
   boost::asio::io_context& io_;
   std::chrono::milliseconds sweep_interval_;
-  boost::asio::steady_timer timer_;
+  io_timer timer_;
   node_actors actors_;
   caf::actor self_;
   ask_list waiting_;
@@ -151,14 +149,13 @@ private:
 };
 
 template <class R, class Handle, class... Ts>
-boost::asio::awaitable<caf::expected<R>> gateway::ask(const Handle& to, std::chrono::milliseconds time_max,
-                                                      Ts... message) {
+task<caf::expected<R>> gateway::ask(const Handle& to, std::chrono::milliseconds time_max, Ts... message) {
   auto initiate = [this, to, time_max](auto handler, std::tuple<Ts...> parts) mutable {
     using ask_type = typed_ask<R, decltype(handler), Handle, Ts...>;
     begin(caf::make_counted<ask_type>(io_, std::move(handler), std::move(to), std::move(parts)), time_max);
   };
-  return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(caf::expected<R>)>(
-    std::move(initiate), boost::asio::use_awaitable, std::tuple<Ts...>{std::move(message)...});
+  return boost::asio::async_initiate<const boost::asio::use_awaitable_t<io_executor>, void(caf::expected<R>)>(
+    std::move(initiate), use_task, std::tuple<Ts...>{std::move(message)...});
 }
 
 } // namespace troupe::http

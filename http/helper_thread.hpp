@@ -1,9 +1,9 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
+#include "http/io_task.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <optional>
 #include <type_traits>
@@ -17,11 +17,11 @@ class helper_thread {
 public:
   /// Runs `work` there; the coroutine goes on where it was. What `work` refers to has to stay until then.
   template <class Work>
-  boost::asio::awaitable<std::invoke_result_t<Work&>> run(Work work) {
+  task<std::invoke_result_t<Work&>> run(Work work) {
     using result = std::invoke_result_t<Work&>;
     // Asio wants a result that can be made from nothing, for the case of an exception.
-    auto wrapped = [](Work& task) -> boost::asio::awaitable<std::optional<result>> { co_return task(); };
-    auto answer = co_await boost::asio::co_spawn(pool_, wrapped(work), boost::asio::use_awaitable);
+    auto wrapped = [](Work& todo) -> boost::asio::awaitable<std::optional<result>> { co_return todo(); };
+    auto answer = co_await boost::asio::co_spawn(pool_, wrapped(work), use_task);
     co_return std::move(*answer);
   }
 

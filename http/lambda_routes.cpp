@@ -18,7 +18,6 @@ namespace troupe::http {
 namespace {
 
 namespace json = boost::json;
-using boost::asio::awaitable;
 
 void fail(exchange& x, const caf::error& error) {
   set_error(x.out, dialect::lambda, error);
@@ -34,19 +33,19 @@ caf::expected<function_ref> ref_of(const exchange& x) {
 
 /// Runs a parser over the request's body: here when it is small, beside the io thread when it is large.
 template <class Parser>
-awaitable<std::invoke_result_t<Parser, std::string_view>> parsed(node_context& node, exchange& x, Parser parser) {
+task<std::invoke_result_t<Parser, std::string_view>> parsed(node_context& node, exchange& x, Parser parser) {
   const std::string_view body = x.in.body;
   if (body.size() <= limits::inline_parse_bytes_max)
     co_return parser(body);
   co_return co_await node.helper.run([body, parser] { return parser(body); });
 }
 
-awaitable<caf::expected<function_version>> fetch(node_context& node, std::string name) {
+task<caf::expected<function_version>> fetch(node_context& node, std::string name) {
   return node.actors.ask<function_version>(node.actors.actors().store, limits::query_time_max, atom::get{}, node.tenant,
                                            std::move(name));
 }
 
-awaitable<caf::expected<function_version>> change(node_context& node, std::string name, function_change what) {
+task<caf::expected<function_version>> change(node_context& node, std::string name, function_change what) {
   return node.actors.ask<function_version>(node.actors.actors().store, limits::deploy_time_max, atom::change{},
                                            node.tenant, std::move(name), std::move(what));
 }
@@ -84,9 +83,25 @@ caf::expected<invoke_options> options_of(const request& in) {
   return options;
 }
 
+/// What the change of the code would make of the function.
+task<caf::expected<function_version>> preview(node_context& node, std::string name, function_change what) {
+  auto function = co_await fetch(node, std::move(name));
+  if (!function)
+    co_return function;
+  if (what.expected_revision && *what.expected_revision != function->revision)
+    co_return make_error(errc::conflict);
+  const std::string& zip = *what.zip;
+  const auto files = co_await node.helper.run([&zip] { return handlers::list(zip); });
+  if (!files)
+    co_return files.error();
+  function->bundle = digest::of(zip);
+  function->bundle_bytes = zip.size();
+  co_return function;
+}
+
 } // namespace
 
-awaitable<void> invoke_function(node_context& node, exchange& x) {
+task<void> invoke_function(node_context& node, exchange& x) {
   auto ref = ref_of(x);
   if (!ref)
     co_return fail(x, ref.error());
@@ -121,7 +136,7 @@ awaitable<void> invoke_function(node_context& node, exchange& x) {
     x.out.add_field("X-Amz-Log-Result", base64_encode(result->log_tail));
 }
 
-awaitable<void> list_functions(node_context& node, exchange& x) {
+task<void> list_functions(node_context& node, exchange& x) {
   auto parameters = query::parse(x.where.query);
   if (!parameters)
     co_return fail(x, parameters.error());
@@ -147,7 +162,7 @@ awaitable<void> list_functions(node_context& node, exchange& x) {
   x.out.body = json::serialize(document);
 }
 
-awaitable<void> create_function(node_context& node, exchange& x) {
+task<void> create_function(node_context& node, exchange& x) {
   auto input = co_await parsed(node, x, parse_create);
   if (!input)
     co_return fail(x, input.error());
@@ -159,7 +174,7 @@ awaitable<void> create_function(node_context& node, exchange& x) {
   show(x, made);
 }
 
-awaitable<void> get_function(node_context& node, exchange& x) {
+task<void> get_function(node_context& node, exchange& x) {
   auto ref = ref_of(x);
   if (!ref)
     co_return fail(x, ref.error());
@@ -169,14 +184,14 @@ awaitable<void> get_function(node_context& node, exchange& x) {
   x.out.body = json::serialize(function_document(*function, node.origin + "/v1/bundles/" + function->bundle.hex()));
 }
 
-awaitable<void> get_configuration(node_context& node, exchange& x) {
+task<void> get_configuration(node_context& node, exchange& x) {
   auto ref = ref_of(x);
   if (!ref)
     co_return fail(x, ref.error());
   show(x, co_await fetch(node, std::move(ref->name)));
 }
 
-awaitable<void> put_configuration(node_context& node, exchange& x) {
+task<void> put_configuration(node_context& node, exchange& x) {
   auto ref = ref_of(x);
   if (!ref)
     co_return fail(x, ref.error());
@@ -186,31 +201,20 @@ awaitable<void> put_configuration(node_context& node, exchange& x) {
   show(x, co_await change(node, std::move(ref->name), std::move(*input)));
 }
 
-awaitable<void> put_code(node_context& node, exchange& x) {
+task<void> put_code(node_context& node, exchange& x) {
   auto ref = ref_of(x);
   if (!ref)
     co_return fail(x, ref.error());
   auto input = co_await parsed(node, x, parse_code);
   if (!input)
     co_return fail(x, input.error());
-  if (!input->dry_run)
-    co_return show(x, co_await change(node, std::move(ref->name), std::move(input->change)));
-  auto function = co_await fetch(node, std::move(ref->name));
-  if (!function)
-    co_return fail(x, function.error());
-  const auto& wanted = input->change.expected_revision;
-  if (wanted && *wanted != function->revision)
-    co_return fail(x, make_error(errc::conflict));
-  const std::string& zip = *input->change.zip;
-  const auto files = co_await node.helper.run([&zip] { return handlers::list(zip); });
-  if (!files)
-    co_return fail(x, files.error());
-  function->bundle = digest::of(zip);
-  function->bundle_bytes = zip.size();
-  show(x, function);
+  if (input->dry_run)
+    show(x, co_await preview(node, std::move(ref->name), std::move(input->change)));
+  else
+    show(x, co_await change(node, std::move(ref->name), std::move(input->change)));
 }
 
-awaitable<void> delete_function(node_context& node, exchange& x) {
+task<void> delete_function(node_context& node, exchange& x) {
   auto ref = ref_of(x);
   if (!ref)
     co_return fail(x, ref.error());
@@ -222,7 +226,7 @@ awaitable<void> delete_function(node_context& node, exchange& x) {
   x.out.content_type = {};
 }
 
-awaitable<void> get_bundle(node_context& node, exchange& x) {
+task<void> get_bundle(node_context& node, exchange& x) {
   const auto id = digest::parse(x.where.name);
   if (!id) {
     set_error(x.out, dialect::plain, make_error(errc::invalid_argument, "a bundle has 64 hexadecimal digits"));

@@ -2,22 +2,20 @@
 
 #include "http/node_context.hpp"
 
-#include <boost/asio/awaitable.hpp>
-
 /// The AWS Lambda API (version 2015-03-31): an endpoint, a function. What they mean stands in AWS's reference; what
 /// this node has not is refused with InvalidParameterValue, in http/lambda_input.cpp.
 namespace troupe::http {
 
-boost::asio::awaitable<void> invoke_function(node_context& node, exchange& x);
-boost::asio::awaitable<void> list_functions(node_context& node, exchange& x);
-boost::asio::awaitable<void> create_function(node_context& node, exchange& x);
-boost::asio::awaitable<void> get_function(node_context& node, exchange& x);
-boost::asio::awaitable<void> delete_function(node_context& node, exchange& x);
-boost::asio::awaitable<void> get_configuration(node_context& node, exchange& x);
-boost::asio::awaitable<void> put_configuration(node_context& node, exchange& x);
-boost::asio::awaitable<void> put_code(node_context& node, exchange& x);
+task<void> invoke_function(node_context& node, exchange& x);
+task<void> list_functions(node_context& node, exchange& x);
+task<void> create_function(node_context& node, exchange& x);
+task<void> get_function(node_context& node, exchange& x);
+task<void> delete_function(node_context& node, exchange& x);
+task<void> get_configuration(node_context& node, exchange& x);
+task<void> put_configuration(node_context& node, exchange& x);
+task<void> put_code(node_context& node, exchange& x);
 
 /// GET /v1/bundles/{digest}: the archive that GetFunction's Code.Location points at.
-boost::asio::awaitable<void> get_bundle(node_context& node, exchange& x);
+task<void> get_bundle(node_context& node, exchange& x);
 
 } // namespace troupe::http

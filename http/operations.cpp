@@ -9,8 +9,6 @@ namespace troupe::http {
 
 namespace {
 
-using boost::asio::awaitable;
-
 void fail(exchange& x, const caf::error& error) {
   set_error(x.out, dialect::plain, error);
 }
@@ -61,13 +59,13 @@ caf::expected<ledger_filter> records_filter(const node_context& node, std::strin
 }
 
 /// Makes the worker hand all its records to the ledger.
-awaitable<caf::expected<caf::unit_t>> flush(node_context& node) {
+task<caf::expected<caf::unit_t>> flush(node_context& node) {
   return node.actors.ask<caf::unit_t>(node.actors.actors().worker, limits::query_time_max, atom::flush{});
 }
 
 /// Asks the ledger after a flush.
 template <class R, class... Ts>
-awaitable<caf::expected<R>> ask_ledger(node_context& node, Ts... message) {
+task<caf::expected<R>> ask_ledger(node_context& node, Ts... message) {
   auto done = co_await flush(node);
   if (!done)
     co_return std::move(done.error());
@@ -76,25 +74,25 @@ awaitable<caf::expected<R>> ask_ledger(node_context& node, Ts... message) {
 
 } // namespace
 
-awaitable<void> preflight(node_context&, exchange& x) {
+task<void> preflight(node_context&, exchange& x) {
   x.out.status = 204;
   x.out.content_type = {};
   x.out.add_field("Access-Control-Max-Age", "86400");
   co_return;
 }
 
-awaitable<void> index(node_context&, exchange& x) {
+task<void> index(node_context&, exchange& x) {
   x.out.body = R"({"program":"troupe","run":"/run/{name}","functions":"/2015-03-31/functions","health":"/healthz",)"
                R"("readiness":"/readyz","metrics":"/metrics","usage":"/v1/usage","invocations":"/v1/invocations"})";
   co_return;
 }
 
-awaitable<void> health(node_context&, exchange& x) {
+task<void> health(node_context&, exchange& x) {
   x.out.body = R"({"status":"ok"})";
   co_return;
 }
 
-awaitable<void> readiness(node_context& node, exchange& x) {
+task<void> readiness(node_context& node, exchange& x) {
   const auto worker =
     co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max, atom::status{});
   if (!worker)
@@ -105,7 +103,7 @@ awaitable<void> readiness(node_context& node, exchange& x) {
     x.out.body = R"({"status":"ready"})";
 }
 
-awaitable<void> metrics(node_context& node, exchange& x) {
+task<void> metrics(node_context& node, exchange& x) {
   const auto functions = co_await ask_ledger<std::vector<function_metrics>>(node, atom::metrics{});
   if (!functions)
     co_return fail(x, functions.error());
@@ -117,7 +115,7 @@ awaitable<void> metrics(node_context& node, exchange& x) {
   x.out.body = metrics_document(node, *worker, *functions);
 }
 
-awaitable<void> list_invocations(node_context& node, exchange& x) {
+task<void> list_invocations(node_context& node, exchange& x) {
   auto filter = records_filter(node, x.where.query);
   if (!filter)
     co_return fail(x, filter.error());
@@ -128,7 +126,7 @@ awaitable<void> list_invocations(node_context& node, exchange& x) {
   x.out.body = records_document(*records, page);
 }
 
-awaitable<void> list_usage(node_context& node, exchange& x) {
+task<void> list_usage(node_context& node, exchange& x) {
   auto filter = usage_filter(node, x.where.query);
   if (!filter)
     co_return fail(x, filter.error());
@@ -138,7 +136,7 @@ awaitable<void> list_usage(node_context& node, exchange& x) {
   x.out.body = usage_document(node.currency, *rows);
 }
 
-awaitable<void> verify_usage(node_context& node, exchange& x) {
+task<void> verify_usage(node_context& node, exchange& x) {
   const auto report = co_await ask_ledger<verify_report>(node, atom::verify{});
   if (!report)
     co_return fail(x, report.error());

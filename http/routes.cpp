@@ -6,7 +6,7 @@
 
 namespace troupe::http {
 
-boost::asio::awaitable<void> answer(node_context& node, exchange& x) {
+task<void> answer(node_context& node, exchange& x) {
   switch (x.where.where) {
     case endpoint::run_function: return run_function(node, x);
     case endpoint::invoke_function: return invoke_function(node, x);

@@ -2,12 +2,10 @@
 
 #include "http/node_context.hpp"
 
-#include <boost/asio/awaitable.hpp>
-
 namespace troupe::http {
 
 /// Answers a request whose route has been found (no problem in it). What goes wrong becomes an answer too; exceptions
 /// are bugs, and the session turns them into a 500. Both arguments have to live until it is done.
-boost::asio::awaitable<void> answer(node_context& node, exchange& x);
+task<void> answer(node_context& node, exchange& x);
 
 } // namespace troupe::http

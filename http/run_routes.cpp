@@ -36,12 +36,12 @@ invocation make_invocation(const node_context& node, exchange& x, std::string na
   return call;
 }
 
-boost::asio::awaitable<caf::expected<outcome>> invoke(node_context& node, invocation call) {
+task<caf::expected<outcome>> invoke(node_context& node, invocation call) {
   return node.actors.ask<outcome>(node.actors.actors().balancer, limits::invoke_time_max, atom::invoke{},
                                   std::move(call));
 }
 
-boost::asio::awaitable<void> run_function(node_context& node, exchange& x) {
+task<void> run_function(node_context& node, exchange& x) {
   auto call = make_invocation(node, x, x.where.name, trigger_kind::http);
   x.out.add_field("X-Amzn-RequestId", call.id.to_string());
   auto result = co_await invoke(node, std::move(call));

@@ -2,8 +2,6 @@
 
 #include "http/node_context.hpp"
 
-#include <boost/asio/awaitable.hpp>
-
 namespace troupe::http {
 
 /// An invocation of the function that the path names, with the request's body as its event (none: `{}`). The body
@@ -11,10 +9,10 @@ namespace troupe::http {
 invocation make_invocation(const node_context& node, exchange& x, std::string name, trigger_kind trigger);
 
 /// Runs it; the buffer of the answer is the one that the sandbox's socket was read into.
-boost::asio::awaitable<caf::expected<outcome>> invoke(node_context& node, invocation call);
+task<caf::expected<outcome>> invoke(node_context& node, invocation call);
 
 /// GET, POST /run/{name} and /runLambda/{name}: the handler's answer as it is with 200; its failure as an error
 /// document with 500, or 504 when it ran past its timeout.
-boost::asio::awaitable<void> run_function(node_context& node, exchange& x);
+task<void> run_function(node_context& node, exchange& x);
 
 } // namespace troupe::http

@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -40,7 +39,7 @@ bool close_longest_idle(server_state& state) {
 }
 
 /// Says 503 to a client that there is no room for, without waiting for it.
-void turn_away(server_state& state, tcp::socket socket) {
+void turn_away(server_state& state, tcp_socket socket) {
   ++state.counts->connections_refused;
   response answer;
   set_error(answer, dialect::plain, make_error(errc::unavailable, "too many connections, try again later"));
@@ -54,7 +53,7 @@ void turn_away(server_state& state, tcp::socket socket) {
   socket.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
-void admit(const std::shared_ptr<server_state>& state, tcp::socket socket) {
+void admit(const std::shared_ptr<server_state>& state, tcp_socket socket) {
   if (state->counts->connections_open >= state->settings.connections_max && !close_longest_idle(*state))
     return turn_away(*state, std::move(socket));
   asio::co_spawn(state->io, session::run(std::make_unique<session>(std::move(socket), state)),
@@ -80,31 +79,31 @@ void server_state::set_time() {
 struct server::listener {
   explicit listener(asio::io_context& io) : acceptor{io}, timer{io} {}
 
-  tcp::acceptor acceptor;
-  asio::steady_timer timer;
+  tcp_acceptor acceptor;
+  io_timer timer;
 
-  static asio::awaitable<void> accept(std::shared_ptr<listener> self, std::shared_ptr<server_state> state);
-  static asio::awaitable<void> sweep(std::shared_ptr<listener> self, std::shared_ptr<server_state> state);
+  static task<void> accept(std::shared_ptr<listener> self, std::shared_ptr<server_state> state);
+  static task<void> sweep(std::shared_ptr<listener> self, std::shared_ptr<server_state> state);
 };
 
-asio::awaitable<void> server::listener::accept(std::shared_ptr<listener> self, std::shared_ptr<server_state> state) {
+task<void> server::listener::accept(std::shared_ptr<listener> self, std::shared_ptr<server_state> state) {
   boost::system::error_code problem;
-  auto token = asio::redirect_error(asio::use_awaitable, problem);
+  auto token = asio::redirect_error(use_task, problem);
   while (self->acceptor.is_open()) {
-    tcp::socket socket = co_await self->acceptor.async_accept(token);
+    tcp_socket socket = co_await self->acceptor.async_accept(token);
     if (!problem) {
       admit(state, std::move(socket));
     } else if (problem != asio::error::operation_aborted && problem != asio::error::connection_aborted) {
       spdlog::warn("cannot accept a connection: {}", problem.message());
-      asio::steady_timer pause{state->io, accept_pause};
+      io_timer pause{state->io, accept_pause};
       co_await pause.async_wait(token);
     }
   }
 }
 
-asio::awaitable<void> server::listener::sweep(std::shared_ptr<listener> self, std::shared_ptr<server_state> state) {
+task<void> server::listener::sweep(std::shared_ptr<listener> self, std::shared_ptr<server_state> state) {
   boost::system::error_code problem;
-  auto token = asio::redirect_error(asio::use_awaitable, problem);
+  auto token = asio::redirect_error(use_task, problem);
   while (!state->stopping || !state->sessions.empty()) {
     self->timer.expires_after(state->sweep_interval);
     co_await self->timer.async_wait(token);
@@ -165,7 +164,7 @@ caf::error server::start() {
   return caf::none;
 }
 
-asio::awaitable<void> server::stop(std::chrono::milliseconds drain) {
+task<void> server::stop(std::chrono::milliseconds drain) {
   const auto state = state_;
   boost::system::error_code problem; // Of closing, where nothing can be done; and of a wait that was cut short.
   listener_->acceptor.close(problem);
@@ -175,7 +174,7 @@ asio::awaitable<void> server::stop(std::chrono::milliseconds drain) {
       each.close();
   state->last_session_ended.expires_after(drain);
   if (!state->sessions.empty())
-    co_await state->last_session_ended.async_wait(asio::redirect_error(asio::use_awaitable, problem));
+    co_await state->last_session_ended.async_wait(asio::redirect_error(use_task, problem));
   for (auto at = state->sessions.begin(); at != state->sessions.end();)
     static_cast<session&>(*at++).close();
   listener_->timer.cancel();

@@ -4,10 +4,6 @@
 #include "http/node_context.hpp"
 #include "http/server_state.hpp"
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include <caf/error.hpp>
 
 #include <chrono>
@@ -34,7 +30,7 @@ public:
 
   /// Accepts nothing more, closes idle connections, and returns once the requests under way have been answered, or
   /// after `drain`, when what is left is closed.
-  boost::asio::awaitable<void> stop(std::chrono::milliseconds drain);
+  task<void> stop(std::chrono::milliseconds drain);
 
 private:
   struct listener;

@@ -4,7 +4,6 @@
 #include "http/node_context.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <chrono>
@@ -36,7 +35,7 @@ struct server_state {
   boost::intrusive::list<session_hook, boost::intrusive::constant_time_size<false>> sessions;
   size_t held_body_bytes = 0; ///< of requests that are under way
   bool stopping = false;
-  boost::asio::steady_timer last_session_ended; ///< cancelled when it has, after `stopping`
+  io_timer last_session_ended; ///< cancelled when it has, after `stopping`
 };
 
 } // namespace troupe::http

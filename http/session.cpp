@@ -4,7 +4,6 @@
 #include "http/routes.hpp"
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -25,7 +24,7 @@ constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
 } // namespace
 
-session::session(asio::ip::tcp::socket socket, std::shared_ptr<server_state> server)
+session::session(tcp_socket socket, std::shared_ptr<server_state> server)
   : socket_{std::move(socket)}, server_{std::move(server)} {
   server_->sessions.push_back(*this);
   ++server_->counts->connections_open;
@@ -47,11 +46,11 @@ void session::enter(phase next) noexcept {
   timed_out_ = false;
 }
 
-asio::awaitable<void> session::run(std::unique_ptr<session> self) {
+task<void> session::run(std::unique_ptr<session> self) {
   co_await self->serve();
 }
 
-asio::awaitable<void> session::serve() {
+task<void> session::serve() {
   socket_.non_blocking(true, failed_);
   if (!failed_)
     socket_.set_option(asio::ip::tcp::no_delay(true), failed_);
@@ -81,8 +80,8 @@ void session::begin_request() {
 }
 
 /// Reads until the request is complete or refused; false when the client has gone.
-asio::awaitable<bool> session::receive_request() {
-  auto token = asio::redirect_error(asio::use_awaitable, failed_);
+task<bool> session::receive_request() {
+  auto token = asio::redirect_error(use_task, failed_);
   while (wants_bytes()) {
     if (unsent_[0].size() > 0 && !send_some()) { // The client waits for "100 Continue".
       const auto before = phase_;
@@ -186,7 +185,7 @@ bool session::received(size_t bytes) {
   return false;
 }
 
-asio::awaitable<void> session::answer_request() {
+task<void> session::answer_request() {
   enter(phase::running);
   exchange x{reader_.get(), route_, response_};
   try {
@@ -234,8 +233,8 @@ bool session::send_some() {
   return true;
 }
 
-asio::awaitable<void> session::send_rest() {
-  auto token = asio::redirect_error(asio::use_awaitable, failed_);
+task<void> session::send_rest() {
+  auto token = asio::redirect_error(use_task, failed_);
   enter(phase::writing);
   do {
     co_await socket_.async_wait(asio::socket_base::wait_write, token);
@@ -255,8 +254,8 @@ void session::finish_request() {
 
 /// Reads on for a while after an answer that came before the request's end: a connection that is closed with unread
 /// bytes is reset, and the client may never see the answer (RFC 9112, 9.6).
-asio::awaitable<void> session::linger() {
-  auto token = asio::redirect_error(asio::use_awaitable, failed_);
+task<void> session::linger() {
+  auto token = asio::redirect_error(use_task, failed_);
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, failed_);
   enter(phase::lingering);
   while (!failed_) {

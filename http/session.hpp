@@ -5,8 +5,6 @@
 #include "http/router.hpp"
 #include "http/server_state.hpp"
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include <array>
@@ -30,13 +28,13 @@ public:
     lingering, ///< limits::linger_time_max
   };
 
-  session(boost::asio::ip::tcp::socket socket, std::shared_ptr<server_state> server);
+  session(tcp_socket socket, std::shared_ptr<server_state> server);
   ~session();
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
   /// The whole life of a connection.
-  static boost::asio::awaitable<void> run(std::unique_ptr<session> self);
+  static task<void> run(std::unique_ptr<session> self);
 
   /// Ends what has taken too long; called by the server's sweep.
   void check_time();
@@ -48,11 +46,11 @@ public:
   void close();
 
 private:
-  boost::asio::awaitable<void> serve();
-  boost::asio::awaitable<bool> receive_request();
-  boost::asio::awaitable<void> answer_request();
-  boost::asio::awaitable<void> send_rest();
-  boost::asio::awaitable<void> linger();
+  task<void> serve();
+  task<bool> receive_request();
+  task<void> answer_request();
+  task<void> send_rest();
+  task<void> linger();
 
   void begin_request();
   bool wants_bytes();
@@ -66,7 +64,7 @@ private:
   void finish_request();
   void enter(phase next) noexcept;
 
-  boost::asio::ip::tcp::socket socket_;
+  tcp_socket socket_;
   std::shared_ptr<server_state> server_;
   request_reader reader_;
   route route_;

@@ -50,16 +50,16 @@ struct serving {
 };
 
 /// A second signal while the node stops: what still runs is ended at once.
-asio::awaitable<void> hurry(asio::signal_set& signals, serving& all) {
-  co_await signals.async_wait(asio::use_awaitable);
+http::task<void> hurry(asio::signal_set& signals, serving& all) {
+  co_await signals.async_wait(http::use_task);
   spdlog::info("stopping at once");
   co_await all.gateway.ask<caf::unit_t>(all.gateway.actors().worker, 10s, atom::drain::value);
 }
 
 /// Waits for a signal, then stops in order: no new requests, the last answers, the sandboxes, the actors.
-asio::awaitable<void> stop_on_signal(asio::io_context& io, serving& all) {
+http::task<void> stop_on_signal(asio::io_context& io, serving& all) {
   asio::signal_set signals{io, SIGINT, SIGTERM};
-  co_await signals.async_wait(asio::use_awaitable);
+  co_await signals.async_wait(http::use_task);
   spdlog::info("stopping: finishing what runs");
   asio::co_spawn(io, hurry(signals, all), asio::detached);
   const auto drain_time = all.settings.worker.drain_timeout;

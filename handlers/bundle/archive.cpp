@@ -71,18 +71,4 @@ caf::expected<std::vector<std::string>> list(std::string_view zip) {
   return paths;
 }
 
-caf::error clear_unfinished(const fs::path& parent) {
-  std::error_code failure;
-  for (auto each = fs::directory_iterator{parent, failure}; !failure && each != fs::directory_iterator{};
-       each.increment(failure)) {
-    if (each->path().filename().string().starts_with(unfinished_prefix))
-      fs::remove_all(each->path(), failure);
-    if (failure)
-      break;
-  }
-  if (failure)
-    return make_error(errc::io_error, "removing unfinished bundles: " + failure.message());
-  return caf::none;
-}
-
 } // namespace troupe::handlers

@@ -21,10 +21,6 @@ namespace troupe::handlers {
 /// before it returns.
 caf::error unpack(std::string_view zip, const std::filesystem::path& directory);
 
-/// Removes what a kill during `unpack` left in `parent`, the directory of the bundles. To be called when nothing is
-/// being unpacked there.
-caf::error clear_unfinished(const std::filesystem::path& parent);
-
 /// One regular file inside an archive.
 struct packed_file {
   std::string path; ///< relative, with forward slashes

@@ -43,7 +43,7 @@ bundle_writer::bundle_writer(const bundle_tree& tree, fs::path directory)
     few_files_{tree.nodes.size() <= few_nodes} {}
 
 bundle_writer::~bundle_writer() {
-  std::error_code ignored; // What cannot be removed is found again by clear_unfinished.
+  std::error_code ignored; // What cannot be removed goes with the next start of the node.
   if (made_)
     fs::remove_all(directory_.parent_path() / unfinished_, ignored);
 }

@@ -122,6 +122,7 @@ runtime* look_up_runtime() {
   python->document_as = attribute(errors, "document_as");
   python->make_document = attribute(errors, "make");
   python->reason = attribute(errors, "reason");
+  python->warm_up = attribute(import("troupe_warmup"), "run");
   python->out = ref::share(PySys_GetObject("stdout"));
   python->err = ref::share(PySys_GetObject("stderr"));
   if (!python->codec.prepare(attribute(import("troupe_encoding"), "default").get()))
@@ -151,7 +152,7 @@ void start_interpreter() {
   call("troupe_boot", "prepare_zygote");
   call("troupe_logs", "install");
   started = look_up_runtime();
-  call("troupe_warmup", "run");
+  call("troupe_warmup", "in_zygote");
   call("troupe_loading", "remember_imports");
   freeze();
 }
@@ -166,6 +167,11 @@ void after_fork_parent() {
 
 void after_fork_child() {
   PyOS_AfterFork_Child();
+}
+
+void warm_up() {
+  if (!ref::steal(PyObject_CallNoArgs(started->warm_up.get())))
+    give_up("warm-up");
 }
 
 void serve(const handler_spec& spec, channel_fds channel, const std::string& task_root) {

@@ -32,6 +32,10 @@ void before_fork();
 void after_fork_parent();
 void after_fork_child();
 
+/// In a child, before it is known what it will serve: runs what loading and calling a handler runs, so that the pages
+/// which that writes to have been copied by then.
+void warm_up();
+
 /// In the isolated child, after everything was dropped: loads the handler from `task_root`, says ready or failed on
 /// `channel` (which it takes over), then answers frames until the channel closes. Descriptors 1 and 2
 /// are the function's log by then. Never returns: exits with 0 when the channel closed, 1 after `failed`, and as the

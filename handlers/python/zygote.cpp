@@ -155,27 +155,32 @@ void zygote::launch(uint32_t slot, const std::vector<unique_fd>& fds) {
 /// noexcept: an error that got out of here would find the zygote's handlers, and a second zygote would run.
 void zygote::run_child(const std::vector<unique_fd>& fds, int tmp, barrier& gate) noexcept {
   gate.wait();
-  const int set_up = fds[launch_fd::set_up].get();
-  auto request = receive_launch(set_up);
-  if (!request)
-    give_up(set_up, "learn what to serve");
   int cgroups[wire::passed_fds_max];
   size_t count = 0;
   for (size_t i = launch_fd::first_cgroup; i < fds.size(); ++i)
     cgroups[count++] = fds[i].get();
-  enter_cage({.events = fds[launch_fd::events].get(),
+  build_cage({.events = fds[launch_fd::events].get(),
               .answers = fds[launch_fd::answers].get(),
               .log = fds[launch_fd::log].get(),
-              .set_up = set_up,
-              .bundle = fds[launch_fd::bundle].get(),
+              .set_up = fds[launch_fd::set_up].get(),
               .tmp = tmp,
               .cgroups = {cgroups, count}});
+  ::prctl(PR_SET_NAME, "troupe-sandbox");
   after_fork_child();
-  serve({.handler = std::move(request->handler),
-         .function_name = std::move(request->function_name),
-         .function_version = std::move(request->function_version),
-         .memory_mb = request->memory_mb,
-         .environment = std::move(request->environment)},
+  if (!launch_waits(cage_set_up))
+    warm_up();
+  auto launch = receive_launch(cage_set_up);
+  if (!launch && errno == 0)
+    ::_exit(0); // the node has no use for it any more
+  if (!launch)
+    give_up("learn what to serve");
+  close_cage(launch->bundle.release());
+  auto& what = launch->what;
+  serve({.handler = std::move(what.handler),
+         .function_name = std::move(what.function_name),
+         .function_version = std::move(what.function_version),
+         .memory_mb = what.memory_mb,
+         .environment = std::move(what.environment)},
         {.events = cage_events, .answers = cage_answers});
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -19,8 +20,6 @@
 
 namespace troupe::handlers {
 namespace {
-
-constexpr int cage_set_up = cage_answers + 1; // until the last step is done
 
 bool write_byte(int fd, char byte) noexcept {
   return ::write(fd, &byte, 1) == 1;
@@ -49,10 +48,6 @@ bool hide_cgroups(cage_plan&) noexcept {
   return ::unshare(CLONE_NEWCGROUP) == 0;
 }
 
-bool attach_bundle(cage_plan& plan) noexcept {
-  return attach(plan.bundle, "/var/task");
-}
-
 bool attach_tmp(cage_plan& plan) noexcept {
   return attach(plan.tmp, "/tmp");
 }
@@ -74,7 +69,7 @@ bool leave_process_group(cage_plan&) noexcept {
   return ::setpgid(0, 0) == 0;
 }
 
-bool keep_five_descriptors(cage_plan& plan) noexcept {
+bool keep_six_descriptors(cage_plan& plan) noexcept {
   constexpr int out_of_the_way = 64;
   const int events = ::fcntl(plan.events, F_DUPFD, out_of_the_way);
   const int answers = ::fcntl(plan.answers, F_DUPFD, out_of_the_way);
@@ -87,6 +82,10 @@ bool keep_five_descriptors(cage_plan& plan) noexcept {
     return false;
   plan.set_up = cage_set_up;
   return ::close_range(cage_set_up + 1, ~0U, 0) == 0;
+}
+
+bool attach_bundle(cage_plan& plan) noexcept {
+  return attach(plan.bundle, "/var/task") && ::close(plan.bundle) == 0;
 }
 
 bool enter_bundle(cage_plan&) noexcept {
@@ -143,15 +142,16 @@ struct step {
   bool (*take)(cage_plan&) noexcept;
 };
 
-/// The child's set-up, read from top to bottom. The order matters: what a later step needs, no earlier one takes away.
-constexpr step steps[] = {
+// The child's set-up, read from top to bottom. The order matters: what a later step needs, no earlier one takes away.
+
+/// What is done ahead of time, when it is not known yet which function the sandbox will be for.
+constexpr step blank_steps[] = {
   // First, so that all memory from here on is charged to the sandbox, and no process escapes its limit.
   {"join the cgroups", join_cgroups},
   // /proc/self/cgroup shows "/" from here on, not where the node keeps it.
   {"make a cgroup namespace", hide_cgroups},
 
   // The root tree is the zygote's, read-only, copied by the clone. It lacks what differs from sandbox to sandbox.
-  {"mount the bundle", attach_bundle},
   {"mount /tmp", attach_tmp},
   {"mount /proc", mount_proc},
 
@@ -162,14 +162,20 @@ constexpr step steps[] = {
   // scheduler groups by session, all sandboxes together weigh no more than the node.
   {"leave the process group", leave_process_group},
   // The zygote's control socket is among those closed.
-  {"keep five descriptors", keep_five_descriptors},
-  {"enter the bundle", enter_bundle},
+  {"keep six descriptors", keep_six_descriptors},
   {"set resource limits", limit_resources},
 
-  // Bounding set and securebits need a capability that the change of user takes away; the capabilities themselves go
-  // last, since the change of user needs them.
+  // Bounding set and securebits need a capability that the change of user takes away.
   {"drop the bounding set", drop_bounding_set},
   {"lock the securebits", lock_securebits},
+};
+
+/// What is left to do when the function is known; no code of its has run yet.
+constexpr step last_steps[] = {
+  {"mount the bundle", attach_bundle},
+  {"enter the bundle", enter_bundle},
+
+  // The capabilities themselves go last, since the change of user needs them.
   {"become the sandbox's user", become_user},
   {"drop all capabilities", drop_capabilities},
   // The change of user made /proc/self root's; a handler may read its own.
@@ -179,19 +185,32 @@ constexpr step steps[] = {
   {"forbid new privileges", forbid_new_privileges},
 };
 
+void take(std::span<const step> steps, cage_plan& plan) noexcept {
+  for (const step& each : steps) {
+    if (!each.take(plan)) {
+      const auto report = step_report::of(each.name, errno);
+      tell(plan.set_up, report);
+      ::_exit(126);
+    }
+  }
+}
+
 } // namespace
 
-void give_up(int set_up, const char* step) noexcept {
-  tell(set_up, step_report::of(step, errno));
+void give_up(const char* step) noexcept {
+  tell(cage_set_up, step_report::of(step, errno));
   ::_exit(126);
 }
 
-void enter_cage(cage_plan plan) noexcept {
-  for (const step& each : steps)
-    if (!each.take(plan))
-      give_up(plan.set_up, each.name);
-  tell(plan.set_up, {});
-  ::close(plan.set_up);
+void build_cage(cage_plan plan) noexcept {
+  take(blank_steps, plan);
+}
+
+void close_cage(int bundle) noexcept {
+  cage_plan plan{.set_up = cage_set_up, .bundle = bundle};
+  take(last_steps, plan);
+  tell(cage_set_up, {});
+  ::close(cage_set_up);
 }
 
 } // namespace troupe::handlers

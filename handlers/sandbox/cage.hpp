@@ -4,31 +4,36 @@
 
 namespace troupe::handlers {
 
-/// The descriptors that a child was cloned with and that its cage is made of.
+/// The descriptors that a child's cage is made of.
 struct cage_plan {
   int events = -1;
   int answers = -1;
   int log = -1;
   int set_up = -1; ///< zygote_protocol.hpp
-  int bundle = -1; ///< a detached mount
   int tmp = -1;    ///< a detached mount
-  std::span<const int> cgroups;
+  int bundle = -1; ///< a detached mount; not known while the cage is built
+  std::span<const int> cgroups{};
 };
 
 /// The descriptors that a caged process has: 0 is /dev/null, 1 and 2 are the log, and these.
 inline constexpr int cage_events = 3;
 inline constexpr int cage_answers = 4;
+/// The set-up socket, until the cage is closed.
+inline constexpr int cage_set_up = 5;
 
 /// The user and group that a handler runs as inside.
 inline constexpr unsigned cage_user = 1000;
 
-/// Turns the calling process, freshly cloned into sandbox_namespaces() with its ids mapped, into a sandbox: cage.cpp is
-/// the list of steps. Writes a step_report to `set_up` and closes it: an empty one when all are done; that of the step
-/// that failed otherwise, and ends the process. Single-threaded; allocates nothing, since each page that is touched is
-/// a page copied.
-void enter_cage(cage_plan plan) noexcept;
+/// Turns the calling process, freshly cloned into sandbox_namespaces() with its ids mapped, into a blank sandbox: all
+/// that is the same for every function. cage.cpp is the list of steps. A step that fails is reported (step_report) and
+/// ends the process. Single-threaded; allocates nothing, since each page that is touched is a page copied.
+void build_cage(cage_plan plan) noexcept;
+
+/// The rest of the list, for the function whose bundle that is: afterwards the process holds no privilege. Reports, an
+/// empty step_report when all is done, and closes `bundle` and the set-up socket.
+void close_cage(int bundle) noexcept;
 
 /// Reports a step of the set-up that failed, with errno, and ends the process.
-[[noreturn]] void give_up(int set_up, const char* step) noexcept;
+[[noreturn]] void give_up(const char* step) noexcept;
 
 } // namespace troupe::handlers

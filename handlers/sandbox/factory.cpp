@@ -47,6 +47,10 @@ zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup)
 }
 
 zygote_factory::~zygote_factory() {
+  while (!blanks_.empty()) {
+    discard(std::move(blanks_.front()));
+    blanks_.pop_front();
+  }
   for (const auto& [slot, place] : live_) {
     const unique_fd process = open_process(place.pid); // not waited for yet, so the id is still its own
     if (!kill_and_reap(process.get(), limits::kill_time_max))
@@ -69,8 +73,6 @@ caf::error zygote_factory::start() {
     return not_supported(err);
   if (auto err = try_a_sandbox())
     return not_supported(err);
-  while (prepare_one())
-    continue;
   return {};
 }
 
@@ -141,6 +143,15 @@ void zygote_factory::drop(cell unused) {
 }
 
 bool zygote_factory::prepare_one() {
+  if (blanks_.size() < settings_.blank_target) {
+    auto made = make_blank();
+    if (!made) {
+      spdlog::warn("preparing a sandbox failed: {}", what_of(made.error()));
+      return false;
+    }
+    blanks_.push_back(std::move(*made));
+    return true;
+  }
   if (ready_.size() < settings_.pool_target) {
     auto made = make_cell();
     if (!made) {

@@ -4,6 +4,7 @@
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "handlers/sandbox/zygote_process.hpp"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
@@ -11,13 +12,14 @@
 namespace troupe::handlers {
 
 /// The factory behind make_sandbox_factory. Every sandbox has a cell: its number (which is its range of user ids), its
-/// group, and the keeper that its process lives under. Cells are kept ready, are in use, or are made on demand.
+/// group, and the keeper that its process lives under. Cells are kept ready, are in use, or are made on demand; and so
+/// are blank sandboxes, processes in their cells that lack nothing but a function.
 class zygote_factory final : public sandbox_factory {
 public:
   zygote_factory(factory_settings settings, node_cgroup cgroup);
   ~zygote_factory() override;
 
-  /// Starts the zygote and tries one sandbox, which shows what the machine does not allow; fills the pools.
+  /// Starts the zygote and tries one sandbox, which shows what the machine does not allow.
   caf::error start();
 
   caf::expected<sandbox_process> launch(const sandbox_spec& spec) override;
@@ -34,6 +36,15 @@ private:
     uint64_t oom_kills_before = 0;
   };
 
+  struct blank {
+    cell place;
+    unique_fd process; ///< a pidfd
+    unique_fd events;  ///< the node's ends; those up to `log` are the function's later
+    unique_fd answers;
+    unique_fd log;
+    unique_fd set_up;
+  };
+
   std::string mount_point() const { return settings_.run_dir + "/root"; }
   caf::error try_a_sandbox();
   caf::error ensure_zygote();
@@ -41,15 +52,20 @@ private:
   caf::expected<cell> take_cell();
   void take_back(cell used);
   void drop(cell unused);
-  caf::expected<sandbox_process> try_launch(const sandbox_spec& spec);
-  caf::expected<sandbox_process> launch_in(cell& place, const sandbox_spec& spec);
-  caf::error wait_for_set_up(int set_up);
+  caf::expected<blank> make_blank();
+  caf::expected<blank> make_blank_in(cell place);
+  caf::expected<blank> take_blank();
+  void discard(blank unused);
+  caf::error give(blank& to, const sandbox_spec& spec, int bundle);
+  caf::error wait_for_set_up(const blank& child);
+  sandbox_process hand_over(blank done);
 
   factory_settings settings_;
   node_cgroup cgroup_;
   std::unique_ptr<zygote_process> zygote_;
   std::map<uint32_t, cell> live_; ///< by slot
   std::vector<cell> ready_;
+  std::deque<blank> blanks_;         ///< the oldest first
   std::vector<uint32_t> free_slots_; ///< the lowest last
 };
 

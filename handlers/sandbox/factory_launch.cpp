@@ -79,87 +79,115 @@ caf::expected<unique_fd> mount_bundle(const std::string& directory) {
 
 } // namespace
 
-caf::expected<sandbox_process> zygote_factory::launch(const sandbox_spec& spec) {
-  for (int attempt = 1;; ++attempt) {
-    if (auto err = ensure_zygote())
-      return err;
-    auto result = try_launch(spec);
-    if (result)
-      return result;
-    spdlog::error("launching a sandbox failed: {}", what_of(result.error()));
-    // A zygote that was lost on the way has done nothing for this sandbox; another one may.
-    if (attempt == 2 || zygote_->usable())
-      return result;
-  }
-}
-
-caf::expected<sandbox_process> zygote_factory::try_launch(const sandbox_spec& spec) {
+caf::expected<zygote_factory::blank> zygote_factory::make_blank() {
+  if (auto err = ensure_zygote())
+    return err;
   auto place = take_cell();
   if (!place)
     return place.error();
-  auto result = launch_in(*place, spec);
-  if (result)
-    live_.emplace(place->slot, std::move(*place));
-  else
-    take_back(std::move(*place));
-  return result;
+  return make_blank_in(std::move(*place));
 }
 
-caf::expected<sandbox_process> zygote_factory::launch_in(cell& place, const sandbox_spec& spec) {
-  if (auto err = place.group.limit_memory(uint64_t{spec.memory_mb} * limits::mib))
-    return err;
+caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
   auto ends = make_ends();
-  if (!ends)
+  if (!ends) {
+    take_back(std::move(place));
     return ends.error();
-  const auto bundle = mount_bundle(spec.bundle_dir);
-  if (!bundle)
-    return bundle.error();
-  const std::string request = encode({.handler = spec.handler,
-                                      .function_name = spec.function_name,
-                                      .function_version = spec.function_version,
-                                      .memory_mb = spec.memory_mb,
-                                      .environment = spec.environment});
-  if (!wire::send_message(ends->set_up.get(), request))
-    return failed("tell the child what to serve", errno);
+  }
   std::vector<int> fds(launch_fd::first_cgroup);
   fds[launch_fd::events] = ends->child_events.get();
   fds[launch_fd::answers] = ends->child_answers.get();
   fds[launch_fd::log] = ends->child_log.get();
   fds[launch_fd::set_up] = ends->child_set_up.get();
-  fds[launch_fd::bundle] = bundle->get();
   for (const unique_fd& join : place.joins)
     fds.push_back(join.get());
   auto child = zygote_->launch(place.slot, fds);
-  if (!child)
+  if (!child) {
+    take_back(std::move(place));
     return child.error();
-  ends->child_set_up.reset(); // so that the child's is the last
-  if (auto err = wait_for_set_up(ends->set_up.get())) {
-    kill_and_reap(child->pidfd.get(), limits::kill_time_max);
-    return err;
   }
   place.joins.clear();
   place.guard = zygote_->shared_keeper();
   place.pid = child->pid;
-  return sandbox_process{.slot = place.slot,
-                         .pid = child->pid,
-                         .pidfd = std::move(child->pidfd),
-                         .events = std::move(ends->events),
-                         .answers = std::move(ends->answers),
-                         .log = std::move(ends->log),
-                         .memory_peak = place.group.open_memory_peak()};
+  return blank{std::move(place),         std::move(child->pidfd), std::move(ends->events),
+               std::move(ends->answers), std::move(ends->log),    std::move(ends->set_up)};
 }
 
-/// The child is inside its cage when this returns no error.
-caf::error zygote_factory::wait_for_set_up(int set_up) {
-  if (!wait_readable(set_up, settings_.reply_time))
+/// One that waits, or a new one.
+caf::expected<zygote_factory::blank> zygote_factory::take_blank() {
+  while (!blanks_.empty()) {
+    blank oldest = std::move(blanks_.front());
+    blanks_.pop_front();
+    if (is_running(oldest.process.get()))
+      return oldest;
+    spdlog::warn("a prepared sandbox is gone: {}", what_of(wait_for_set_up(oldest)));
+    discard(std::move(oldest));
+  }
+  return make_blank();
+}
+
+void zygote_factory::discard(blank unused) {
+  if (kill_and_reap(unused.process.get(), limits::kill_time_max))
+    take_back(std::move(unused.place));
+  else
+    spdlog::error("sandbox {} does not end; its memory stays in use", unused.place.slot);
+}
+
+/// Makes it the sandbox of that function; it is inside its cage when this returns no error.
+caf::error zygote_factory::give(blank& to, const sandbox_spec& spec, int bundle) {
+  if (auto err = to.place.group.limit_memory(uint64_t{spec.memory_mb} * limits::mib))
+    return err;
+  const std::string request = encode({.handler = spec.handler,
+                                      .function_name = spec.function_name,
+                                      .function_version = spec.function_version,
+                                      .memory_mb = spec.memory_mb,
+                                      .environment = spec.environment});
+  const int fds[] = {bundle};
+  // It fails when the process has ended, and that has left a report.
+  wire::send_message(to.set_up.get(), request, fds);
+  return wait_for_set_up(to);
+}
+
+caf::error zygote_factory::wait_for_set_up(const blank& child) {
+  if (!wait_readable(child.set_up.get(), settings_.reply_time))
     return make_error(errc::sandbox_failed, "set up the sandbox: it takes too long");
-  const auto message = wire::receive_message(set_up, sizeof(step_report));
+  const auto message = wire::receive_message(child.set_up.get(), sizeof(step_report));
   const auto report = message ? message_of<step_report>(message->bytes) : std::nullopt;
   if (!report)
     return make_error(errc::sandbox_failed, "set up the sandbox: the process ended");
   if (!report->empty())
     return make_error(errc::sandbox_failed, "set up the sandbox: " + report->text());
   return {};
+}
+
+sandbox_process zygote_factory::hand_over(blank done) {
+  sandbox_process result{.slot = done.place.slot,
+                         .pid = done.place.pid,
+                         .pidfd = std::move(done.process),
+                         .events = std::move(done.events),
+                         .answers = std::move(done.answers),
+                         .log = std::move(done.log),
+                         .memory_peak = done.place.group.open_memory_peak()};
+  live_.emplace(result.slot, std::move(done.place));
+  return result;
+}
+
+caf::expected<sandbox_process> zygote_factory::launch(const sandbox_spec& spec) {
+  const auto bundle = mount_bundle(spec.bundle_dir);
+  if (!bundle)
+    return bundle.error();
+  for (int attempt = 1;; ++attempt) {
+    auto taken = take_blank();
+    caf::error problem = taken ? give(*taken, spec, bundle->get()) : taken.error();
+    if (!problem)
+      return hand_over(std::move(*taken));
+    spdlog::error("launching a sandbox failed: {}", what_of(problem));
+    if (taken)
+      discard(std::move(*taken));
+    // Once more: a zygote may have been lost on the way, or a blank sandbox have died unseen.
+    if (attempt == 2)
+      return problem;
+  }
 }
 
 } // namespace troupe::handlers

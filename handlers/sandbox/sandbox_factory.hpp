@@ -50,6 +50,7 @@ struct factory_settings {
   std::string run_dir;      ///< for mount points; made by the factory, empty again after stop
   std::string cgroup_name;  ///< one directory below the controllers' roots, unique on the machine
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
+  uint32_t blank_target = 0;                             ///< sandboxes kept ready, all but the function
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
 };
 
@@ -65,12 +66,13 @@ public:
   /// Kills whatever is left of it, waits for its end, and takes its resources back.
   virtual sandbox_death bury(sandbox_process process) = 0;
 
-  /// Fills the pools of prepared parts by one; false when they are full. To be called while nothing else waits.
+  /// Fills the pools of blank sandboxes and their parts by one; false when they are full. To be called while nothing
+  /// else waits.
   virtual bool prepare_one() = 0;
 };
 
-/// Checks the machine for what sandboxes need, starts the zygote, fills the pools. Fails with not_supported, naming
-/// the feature that is missing.
+/// Checks the machine for what sandboxes need and starts the zygote; the pools are empty. Fails with not_supported,
+/// naming the feature that is missing.
 caf::expected<std::unique_ptr<sandbox_factory>> make_sandbox_factory(factory_settings settings);
 
 } // namespace troupe::handlers

@@ -1,5 +1,7 @@
 #include "handlers/sandbox/zygote_protocol.hpp"
 
+#include "handlers/wire/fd_passing.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <tuple>
@@ -47,15 +49,25 @@ std::optional<launch_request> decode_launch(std::string_view bytes) {
   }
 }
 
-std::optional<launch_request> receive_launch(int set_up) {
-  const ssize_t size = ::recv(set_up, nullptr, 0, MSG_PEEK | MSG_TRUNC);
-  std::string bytes(size > 0 ? static_cast<size_t>(size) : 0, '\0');
-  if (size <= 0 || ::recv(set_up, bytes.data(), bytes.size(), 0) != size)
+bool launch_waits(int set_up) noexcept {
+  return ::recv(set_up, nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT) > 0;
+}
+
+std::optional<received_launch> receive_launch(int set_up) {
+  errno = 0;
+  const ssize_t size =
+    ::recv(set_up, nullptr, 0, MSG_PEEK | MSG_TRUNC); // so that no more memory is touched than needed
+  if (size <= 0)
     return std::nullopt;
-  auto result = decode_launch(bytes);
-  if (!result)
+  auto message = wire::receive_message(set_up, static_cast<size_t>(size));
+  if (!message)
+    return std::nullopt;
+  auto what = decode_launch(message->bytes);
+  if (!what || message->fds.size() != 1) {
     errno = EBADMSG;
-  return result;
+    return std::nullopt;
+  }
+  return received_launch{std::move(*what), std::move(message->fds.front())};
 }
 
 } // namespace troupe::handlers

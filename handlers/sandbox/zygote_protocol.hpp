@@ -1,5 +1,7 @@
 #pragma once
 
+#include "handlers/wire/unique_fd.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,7 +24,7 @@
 ///   zygote -> node   prepared
 ///   node -> zygote   launch     + descriptors  in the order of launch_fd
 ///   zygote -> node   launched   + pidfd
-///   node -> child    launch_request            sent before the launch, so that it is there when the child looks
+///   node -> child    launch_request + bundle   a child is cloned ahead of time and waits for this
 ///   child -> node    step_report               of the step that failed, or empty: the sandbox is set up
 ///
 /// At every point the zygote may answer `failed` instead; before `ready` it ends after that. What a function is given
@@ -39,8 +41,7 @@ struct launch_fd {
   static constexpr size_t answers = 1;
   static constexpr size_t log = 2;
   static constexpr size_t set_up = 3;
-  static constexpr size_t bundle = 4;
-  static constexpr size_t first_cgroup = 5;
+  static constexpr size_t first_cgroup = 4;
 };
 
 enum class request_kind : uint8_t { go_on = 1, prepare, launch };
@@ -98,7 +99,15 @@ std::optional<Message> message_of(std::string_view bytes) noexcept {
 std::string encode(const launch_request& request);
 std::optional<launch_request> decode_launch(std::string_view bytes);
 
-/// Takes the request from a set-up socket, in the child. nullopt with errno set when there is none.
-std::optional<launch_request> receive_launch(int set_up);
+struct received_launch {
+  launch_request what;
+  unique_fd bundle; ///< a detached mount
+};
+
+/// Whether the request is there already.
+bool launch_waits(int set_up) noexcept;
+
+/// Waits for the request on a set-up socket, in the child. nullopt with errno set: 0 when none will come.
+std::optional<received_launch> receive_launch(int set_up);
 
 } // namespace troupe::handlers

@@ -137,6 +137,29 @@ CAF_TEST(short runs share a sandbox until somebody has waited for long) {
   CAF_CHECK_EQUAL(actions(), lines{"start 1"});
 }
 
+CAF_TEST(runs that are in each others way are short all the same) {
+  make([](auto& settings) { settings.width = 1; });
+  const auto f = function(1);
+  submit(f, 1);
+  ready(0);
+  idle(0, 50us);
+  call_ticket call = 2;
+  for (int turn = 0; turn < 100; ++turn) { // one in three has the machine for itself
+    submit(f, call++);
+    idle(0, turn % 3 == 0 ? 60us : 5ms);
+  }
+  submit(f, call++);
+  CAF_CHECK_EQUAL(submit(f, call++), lines{});
+  idle(0, 60us);
+  idle(0, 60us);
+  for (int turn = 0; turn < 100; ++turn) { // and this is another program
+    submit(f, call++);
+    idle(0, 5ms);
+  }
+  submit(f, call++);
+  CAF_CHECK_EQUAL(submit(f, call++), lines{"start 1"});
+}
+
 CAF_TEST(of several idle sandboxes the lowest one runs) {
   const auto f = function(1);
   submit(f, 1);

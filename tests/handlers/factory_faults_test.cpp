@@ -31,6 +31,23 @@ CAF_TEST(a zygote that died is replaced and its sandboxes go on) {
   CAF_CHECK_EQUAL(children().size(), 2u); // the new zygote and its keeper
 }
 
+CAF_TEST(a blank sandbox that died is passed over) {
+  CAF_REQUIRE_GREATER(child_named("troupe-sandbox"), 0);
+  ::kill(child_named("troupe-sandbox"), SIGKILL);
+  const auto before = children();
+  auto process = runner_sandbox();
+  CAF_CHECK_EQUAL(run(process, "result = 1"), "1");
+  factory->bury(std::move(process));
+  CAF_CHECK_EQUAL(children().size(), before.size() - 1); // it has been buried
+}
+
+CAF_TEST(a blank sandbox outlives the zygote that made it) {
+  ::kill(zygote_id(), SIGKILL);
+  auto process = runner_sandbox();
+  CAF_CHECK_EQUAL(run(process, "result = 1"), "1");
+  factory->bury(std::move(process));
+}
+
 CAF_TEST(a keeper that died takes its sandboxes along and is replaced) {
   auto process = runner_sandbox();
   ::kill(child_named("troupe-keeper"), SIGKILL);
@@ -46,6 +63,7 @@ CAF_TEST_FIXTURE_SCOPE_END()
 CAF_TEST(a zygote that hangs is replaced) {
   bed test;
   test.settings.reply_time = 300ms;
+  test.settings.blank_target = 0;
   test.open();
   const int first = zygote_id();
   ::kill(first, SIGSTOP);

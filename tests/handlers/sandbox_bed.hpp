@@ -154,6 +154,7 @@ public:
     settings.run_dir = directory / "run";
     settings.cgroup_name = "troupe-test-" + std::to_string(::getpid());
     settings.pool_target = 2;
+    settings.blank_target = 1;
     runner_bundle = bundle("runner", runner);
   }
 
@@ -167,6 +168,8 @@ public:
     if (!made)
       throw std::runtime_error(troupe::what_of(made.error()));
     factory = std::move(*made);
+    while (factory->prepare_one())
+      continue;
   }
 
   /// A bundle directory with the one file main.py.

@@ -32,6 +32,7 @@ void print(const char* what, std::vector<double> us) {
 CAF_TEST(one after another) {
   bed machine;
   machine.settings.pool_target = 24;
+  machine.settings.blank_target = 24;
   machine.open();
   const auto spec = machine.spec(machine.bundle("echo", echo));
   std::vector<double> launched;
@@ -62,6 +63,7 @@ CAF_TEST(one after another) {
 CAF_TEST(twenty four at once) {
   bed machine;
   machine.settings.pool_target = 24;
+  machine.settings.blank_target = 24;
   machine.open();
   const auto spec = machine.spec(machine.bundle("echo", echo));
   std::vector<double> all_launched;

@@ -9,7 +9,6 @@
 using namespace troupe;
 using namespace troupe::http;
 using namespace std::chrono_literals;
-using boost::asio::awaitable;
 
 namespace {
 
@@ -97,7 +96,7 @@ CAF_TEST(many questions at one time find their own answers) {
 
 CAF_TEST(a stop fails what waits and what comes after) {
   auto waiting = begin(call_of("hold"), 10s);
-  node.on_io<int>([this]() -> awaitable<int> {
+  node.on_io<int>([this]() -> http::task<int> {
     node.gate.stop();
     co_return 0;
   });
@@ -106,12 +105,12 @@ CAF_TEST(a stop fails what waits and what comes after) {
 }
 
 CAF_TEST(a stop ends the sweep even when its time has just come) {
-  node.on_io<int>([this]() -> awaitable<int> {
+  node.on_io<int>([this]() -> http::task<int> {
     // Blocks the io thread on purpose until the timer has run out, so that its handler is queued behind this step.
     const auto until = std::chrono::steady_clock::now() + 10ms;
     while (std::chrono::steady_clock::now() < until) {
     }
-    co_await boost::asio::post(boost::asio::use_awaitable);
+    co_await boost::asio::post(http::use_task);
     node.gate.stop();
     co_return 0;
   });

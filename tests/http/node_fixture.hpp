@@ -45,7 +45,7 @@ public:
   }
 
   ~test_node() {
-    on_io<int>([this]() -> boost::asio::awaitable<int> {
+    on_io<int>([this]() -> http::task<int> {
       co_await web->stop(std::chrono::milliseconds{0});
       gate.stop();
       co_return 0;
@@ -69,7 +69,7 @@ public:
     auto promise = std::make_shared<std::promise<R>>();
     auto future = promise->get_future();
     boost::asio::co_spawn(
-      io, [promise, coroutine]() mutable -> boost::asio::awaitable<void> { promise->set_value(co_await coroutine()); },
+      io, [promise, coroutine]() mutable -> http::task<void> { promise->set_value(co_await coroutine()); },
       boost::asio::detached);
     return future;
   }

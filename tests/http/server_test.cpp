@@ -9,7 +9,6 @@
 using namespace troupe;
 using namespace troupe::http;
 using namespace std::chrono_literals;
-using boost::asio::awaitable;
 using test::client;
 using test::text_of;
 
@@ -26,14 +25,14 @@ struct fixture {
 
   /// Stops the server, as on SIGTERM, and says when it has.
   std::future<int> stop(std::chrono::milliseconds drain) {
-    return node.start_on_io<int>([this, drain]() -> awaitable<int> {
+    return node.start_on_io<int>([this, drain]() -> http::task<int> {
       co_await node.web->stop(drain);
       co_return 0;
     });
   }
 
   caf::error start_with(config::http_settings settings) {
-    return node.on_io<caf::error>([this, settings]() -> awaitable<caf::error> {
+    return node.on_io<caf::error>([this, settings]() -> http::task<caf::error> {
       server another{node.io, settings, node.context};
       co_return another.start();
     });

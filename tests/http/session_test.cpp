@@ -234,8 +234,7 @@ CAF_TEST(a client that never reads is given up) {
   peer.send(text_of("POST", "/run/echo", std::string(limits::payload_bytes_max, '7')));
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   const auto open = [this] {
-    return node.on_io<uint64_t>(
-      [this]() -> boost::asio::awaitable<uint64_t> { co_return node.context.counts->connections_open; });
+    return node.on_io<uint64_t>([this]() -> http::task<uint64_t> { co_return node.context.counts->connections_open; });
   };
   while (open() > 0 && std::chrono::steady_clock::now() < deadline)
     std::this_thread::yield();
