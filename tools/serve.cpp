@@ -9,9 +9,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -48,6 +48,13 @@ struct serving {
   http::node_context context;
   http::server server;
 };
+
+/// Everything passes through the io thread: it goes before the handlers that it feeds. Without the privilege for that
+/// it stays as it is.
+void put_this_thread_first() {
+  constexpr int nice = -5;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice);
+}
 
 /// A second signal while the node stops: what still runs is ended at once.
 http::task<void> hurry(asio::signal_set& signals, serving& all) {
@@ -89,6 +96,7 @@ int serve(const config::resolved_options& options) {
   if (!problem) {
     spdlog::info("node {} serves on {}", settings.node.name, all.context.origin);
     asio::co_spawn(io, stop_on_signal(io, all), asio::detached);
+    put_this_thread_first(); // last, since threads that it starts would be put first as well
     io.run();
   } else {
     all.gateway.stop();

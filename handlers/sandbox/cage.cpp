@@ -92,6 +92,11 @@ bool enter_bundle(cage_plan&) noexcept {
   return ::chdir("/var/task") == 0;
 }
 
+bool give_way(cage_plan&) noexcept {
+  const sched_param none{};
+  return ::sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+}
+
 bool limit_resources(cage_plan&) noexcept {
   return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, limits::open_files_max)
       && limit(RLIMIT_FSIZE, limits::tmp_bytes_max) && limit(RLIMIT_MEMLOCK, 64 * limits::kib)
@@ -164,6 +169,8 @@ constexpr step blank_steps[] = {
   // The zygote's control socket is among those closed.
   {"keep six descriptors", keep_six_descriptors},
   {"set resource limits", limit_resources},
+  // A handler that has been given an event does not push aside the node's thread, which has more to give.
+  {"give way to the node", give_way},
 
   // Bounding set and securebits need a capability that the change of user takes away.
   {"drop the bounding set", drop_bounding_set},
