@@ -11,7 +11,7 @@
 
 namespace troupe {
 
-/// Runs the cooperative actors on the io thread, the one that owns the HTTP sessions and the sandboxes' sockets, in
+/// Runs the cooperative actors on the io thread, the one that owns the HTTP sessions and the sandboxes' pipes, in
 /// place of CAF's pool of threads. What costs time between actors is waking threads, not sending messages: here a
 /// message from one actor to the next is a push and a pop, without a lock or a futex.
 ///

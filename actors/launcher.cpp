@@ -8,6 +8,8 @@ using self_pointer = launcher_actor::stateful_pointer<launcher_state>;
 
 /// After a launch or an end nothing is prepared for that long: what has just been launched needs the cores now.
 constexpr auto quiet_time = std::chrono::milliseconds{5};
+/// After what could not be prepared.
+constexpr auto retry_time = std::chrono::seconds{1};
 
 void prepare_later(self_pointer self) {
   auto& st = self->state;
@@ -16,15 +18,21 @@ void prepare_later(self_pointer self) {
     self->delayed_send(self, quiet_time, atom::prepare::value);
 }
 
+void go_on(self_pointer self, handlers::preparation last) {
+  switch (last) {
+    case handlers::preparation::made: self->send(self, atom::prepare::value); break;
+    case handlers::preparation::full: self->state.preparing = false; break;
+    case handlers::preparation::failed: self->delayed_send(self, retry_time, atom::prepare::value); break;
+  }
+}
+
 /// One part at a time, so that a launch that comes meanwhile goes first.
 void prepare(self_pointer self) {
   auto& st = self->state;
   if (const auto left = st.quiet_from - std::chrono::steady_clock::now(); left > left.zero())
     self->delayed_send(self, left, atom::prepare::value);
-  else if (st.factory->prepare_one())
-    self->send(self, atom::prepare::value);
   else
-    st.preparing = false;
+    go_on(self, st.factory->prepare_one());
 }
 
 } // namespace

@@ -121,7 +121,7 @@ struct worker_status {
   uint32_t waiting = 0;           ///< invocations in the queue
   uint64_t memory_used_bytes = 0; ///< the sum of the sandboxes' limits
   uint64_t memory_budget_bytes = 0;
-  bool ready = false; ///< the zygote is up and nothing is draining
+  bool ready = false; ///< takes invocations: it is not draining
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, worker_status& x) {
@@ -192,6 +192,7 @@ CAF_END_TYPE_ID_BLOCK(troupe)
 namespace troupe::atom {
 
 using invoke = caf::atom_constant<caf::atom("invoke")>;
+using again = caf::atom_constant<caf::atom("again")>;
 using idle = caf::atom_constant<caf::atom("idle")>;
 using ready = caf::atom_constant<caf::atom("ready")>;
 using gone = caf::atom_constant<caf::atom("gone")>;
@@ -244,9 +245,9 @@ using worker_actor = caf::typed_actor<
   caf::replies_to<atom::flush>::with<caf::unit_t>,
   // What it has at this moment.
   caf::replies_to<atom::status>::with<worker_status>,
-  // Takes nothing new and answers once the last sandbox is gone; what runs may finish within the drain time, or not
-  // any more when asked for a second time.
-  caf::replies_to<atom::drain>::with<caf::unit_t>>;
+  // Takes nothing new and answers once the last sandbox is gone. What runs or waits may finish within that time; asked
+  // again, the earlier end counts.
+  caf::replies_to<atom::drain, caf::timespan>::with<caf::unit_t>>;
 
 /// Chooses a worker for each invocation.
 using balancer_actor = caf::typed_actor<

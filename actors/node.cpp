@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 namespace troupe {
@@ -58,6 +59,7 @@ node::~node() = default;
 
 caf::expected<std::unique_ptr<node>> node::start(const config::settings& settings, boost::asio::io_context& io,
                                                  const fs::path& program_dir) {
+  std::signal(SIGPIPE, SIG_IGN); // Writing to a handler that has gone is an error to be seen, not the node's end.
   std::error_code ec;
   fs::create_directories(settings.node.data_dir, ec);
   if (ec)
@@ -100,7 +102,6 @@ void node::spawn_all(const config::settings& settings, std::shared_ptr<storage::
   w.pool = pool_of(settings.worker);
   w.idle_timeout = settings.worker.idle_timeout;
   w.flush_interval = settings.ledger.flush_interval;
-  w.drain_timeout = settings.worker.drain_timeout;
   const auto working = system_.spawn(worker, std::move(w));
 
   actors_.worker = caf::actor_cast<worker_actor>(working);

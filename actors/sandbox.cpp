@@ -46,6 +46,7 @@ uint64_t memory_peak(const handlers::sandbox_process& process) {
 void run(self_pointer self, invocation& call) {
   auto& st = self->state;
   st.now = phase::busy;
+  st.has_run = true;
   st.what = measures{.init = std::exchange(st.init, 0ns)};
   st.what.queued = since_received(call) - st.what.init;
   // What earlier runs have written is not this one's; what loading wrote is the first one's.
@@ -104,11 +105,15 @@ void finish(self_pointer self, sandbox_reply& reply) {
          });
 }
 
-/// The event was no JSON: nothing was run, so nothing is recorded.
+/// The event was no JSON, the process says. That is the client's fault, but what was used is billed: a handler could
+/// say so, too, after it has worked.
 void refuse(self_pointer self, std::string why) {
   auto& st = self->state;
+  measure(st, invocation_status::error);
+  auto record = conclude(st, {}).second;
   st.now = phase::idle;
-  self->send(st.settings.worker, atom::idle::value, st.settings.slot, usage_record{});
+  self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record));
+  why.resize(std::min(why.size(), limits::reason_bytes_max));
   st.promise.deliver(make_error(errc::invalid_payload, std::move(why)));
 }
 
@@ -141,7 +146,8 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
   sandbox_end last{st.settings.slot, st.settings.function->revision, {}, {}};
   if (was == phase::busy) {
     answer_for_death(self, why, death, last);
-  } else if (was == phase::starting && why != reason::stopped) {
+  } else if (!st.has_run && why != reason::stopped) {
+    // Also when it was ready and broke before it was given anything: or whoever waits would wait for one after another.
     const auto init = steady_clock::now() - st.settings.launched;
     // The time is billed: the function's own code was given all of it.
     measures what{.status = status_of(why, death), .init = init, .run = init};
@@ -149,25 +155,34 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
     last.failed = failed_start{what, std::move(document), st.link->take_log(), death};
   }
   st.link->close();
+  st.now = phase::gone;
   self->send(st.settings.worker, atom::gone::value, std::move(last));
-  self->quit();
+  if (st.orphaned)
+    self->quit();
 }
 
 void end(self_pointer self, reason why, std::string document = {}) {
   auto& st = self->state;
-  if (st.now == phase::stopping)
+  if (st.now == phase::stopping || st.now == phase::gone)
     return;
   const auto was = std::exchange(st.now, phase::stopping);
-  st.link->clear_deadline();
+  st.link->stop_listening();
   if (was == phase::busy)
     measure(st, invocation_status::crash);
   self->request(st.settings.launcher, 4 * limits::kill_time_max, atom::bury::value, st.process)
-    .then([=](const handlers::sandbox_death& death) { depart(self, why, was, document, death); },
-          [=](const caf::error& error) {
+    .then([self, why, was, document](const handlers::sandbox_death& death) { depart(self, why, was, document, death); },
+          [self, why, was, document](const caf::error& error) {
             spdlog::error("a sandbox of {} could not be ended: {}", self->state.settings.function->config.name,
                           what_of(error));
             depart(self, why, was, document, {});
           });
+}
+
+void stop(self_pointer self) {
+  if (self->state.now == phase::gone)
+    self->quit();
+  else
+    end(self, reason::stopped);
 }
 
 /// The handler is loaded.
@@ -182,7 +197,7 @@ void start_serving(self_pointer self) {
 void take_reply(self_pointer self, sandbox_reply& reply) {
   auto& st = self->state;
   const auto kind = reply.header.kind;
-  if (st.now == phase::stopping)
+  if (st.now == phase::stopping || st.now == phase::gone)
     return;
   st.link->clear_deadline();
   if (st.now == phase::starting && kind == wire::frame_kind::ready)
@@ -214,20 +229,22 @@ sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings setting
   st.link = sandbox_link::make(*st.settings.io, *st.process, events_for(self));
   st.link->set_deadline(steady_clock::now() + limits::init_time_max);
   // Without its worker a sandbox has nobody to serve.
-  self->set_down_handler([self](const caf::down_msg&) { end(self, reason::stopped); });
+  self->set_down_handler([self](const caf::down_msg&) {
+    self->state.orphaned = true;
+    stop(self);
+  });
   self->monitor(st.settings.worker);
   return {
     [self](atom::invoke, invocation& call) -> caf::result<outcome> {
       auto& state = self->state;
       // The process has ended since the worker looked: back into the queue, nothing is lost.
       if (state.now != phase::idle)
-        return self->delegate(caf::actor_cast<worker_actor>(state.settings.worker), atom::invoke::value,
-                              std::move(call));
+        return self->delegate(state.settings.worker, atom::again::value, std::move(call));
       state.promise = self->make_response_promise<outcome>();
       run(self, call);
       return state.promise;
     },
-    [self](atom::stop) { end(self, reason::stopped); },
+    [self](atom::stop) { stop(self); },
     [self](atom::frame, sandbox_reply& reply) { take_reply(self, reply); },
     [self](atom::closed) { end(self, reason::closed); },
     [self](atom::deadline) { end(self, reason::timed_out); },

@@ -42,8 +42,11 @@ using worker_inner = worker_actor::extend<
   caf::reacts_to<atom::ready, sandbox_slot>,
   // The run has ended; this is its record, with a nil id when the ledger has it already or nothing was run.
   caf::reacts_to<atom::idle, sandbox_slot, usage_record>,
-  // The process is gone; the actor's last message.
+  // The process is gone. The actor hands back what still comes to it until the worker sends `stop`, the last message
+  // between the two.
   caf::reacts_to<atom::gone, sandbox_end>,
+  // From a sandbox that has ended before it could run this: it goes to the head of the queue.
+  caf::replies_to<atom::again, invocation>::with<outcome>,
   // To itself: time has passed; the number tells the tick that was asked for last.
   caf::reacts_to<atom::tick, uint64_t>>;
 
@@ -64,13 +67,15 @@ struct sandbox_settings {
 };
 
 struct sandbox_state {
-  enum class phase : uint8_t { starting, idle, busy, stopping };
+  enum class phase : uint8_t { starting, idle, busy, stopping, gone };
 
   sandbox_settings settings;
   process_ptr process;
   std::shared_ptr<sandbox_link> link;
   phase now = phase::starting;
+  bool orphaned = false;           ///< its worker has ended
   std::chrono::nanoseconds init{}; ///< of the sandbox, until its first run has taken it
+  bool has_run = false;            ///< anything at all
   std::chrono::nanoseconds cpu{};  ///< of the process, when it was last looked at
   uint64_t memory_peak_bytes = 0;  ///< the same, and when that was
   std::chrono::steady_clock::time_point peak_seen{};

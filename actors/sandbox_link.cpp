@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 
 namespace troupe {
 
@@ -22,8 +21,6 @@ constexpr size_t read_buffer_bytes = 16 * limits::kib;
 } // namespace
 
 std::shared_ptr<sandbox_link> sandbox_link::make(asio::io_context& io, handlers::sandbox_process& process, events to) {
-  // Writing to a handler that has gone is an error to be seen, not the end of the node.
-  std::signal(SIGPIPE, SIG_IGN);
   std::shared_ptr<sandbox_link> link{new sandbox_link{io, process, std::move(to)}};
   link->read_some();
   link->watch_log();
@@ -69,22 +66,23 @@ void sandbox_link::send_rest() {
       });
       return;
     } else if (errno != EINTR) {
+      out_payload_ = {};
       fail();
       return;
     }
   }
-  out_payload_.clear();
+  out_payload_ = {}; // an idle sandbox keeps no event
 }
 
 void sandbox_link::read_some() {
   const auto free = asio::buffer(in_.data() + in_size_, in_.size() - in_size_);
   from_handler_.async_read_some(free, [self = shared_from_this()](error_code ec, size_t n) {
-    if (self->closed_)
+    if (!self->from_handler_.is_open())
       return;
     self->in_size_ += n;
     if (ec || !self->take_frames())
       self->fail();
-    else if (!self->closed_)
+    else if (self->from_handler_.is_open())
       self->read_some();
   });
 }
@@ -107,11 +105,14 @@ bool sandbox_link::take_frames() {
     rest.remove_prefix(prefix->total());
     prefix = wire::read_prefix(rest);
   }
-  std::copy(in_.begin() + static_cast<std::ptrdiff_t>(at), in_.begin() + static_cast<std::ptrdiff_t>(in_size_),
-            in_.begin());
-  in_size_ -= at;
-  // A large answer gets a buffer of its size while it arrives; afterwards the small one is enough again.
-  const size_t wanted = prefix ? std::max(prefix->total(), read_buffer_bytes) : read_buffer_bytes;
+  if (at > 0) {
+    std::copy(in_.begin() + static_cast<std::ptrdiff_t>(at), in_.begin() + static_cast<std::ptrdiff_t>(in_size_),
+              in_.begin());
+    in_size_ -= at;
+  }
+  // A large answer gets a larger buffer as it arrives, not when it is announced; afterwards the small one is enough.
+  const size_t wanted =
+    prefix ? std::max(std::min(prefix->total(), 2 * in_size_), read_buffer_bytes) : read_buffer_bytes;
   if (wanted != in_.size()) {
     in_.resize(wanted);
     in_.shrink_to_fit();
@@ -120,7 +121,7 @@ bool sandbox_link::take_frames() {
 }
 
 void sandbox_link::fail() {
-  // `close` comes from the actor; until then nothing more is read, so that this is reported once.
+  // `close` comes from the actor; until then nothing more is read.
   if (events_.on_closed)
     events_.on_closed();
 }
@@ -181,6 +182,12 @@ std::string sandbox_link::take_log() {
   if (log_.is_open())
     read_log();
   return std::exchange(log_tail_, {});
+}
+
+void sandbox_link::stop_listening() {
+  error_code ignored;
+  from_handler_.close(ignored);
+  deadline_ = never;
 }
 
 void sandbox_link::close() {

@@ -27,7 +27,7 @@ class sandbox_link : public std::enable_shared_from_this<sandbox_link> {
 public:
   struct events {
     std::function<void(sandbox_reply)> on_reply;
-    std::function<void()> on_closed; ///< the process closed an end of its, or sent what is no frame
+    std::function<void()> on_closed; ///< the process closed a pipe, or sent what is no frame; may come twice
     std::function<void()> on_deadline;
   };
 
@@ -43,6 +43,9 @@ public:
   /// Takes what the handler has written to its log: at most the last limits::log_tail_bytes since the last call. It
   /// costs a system call.
   std::string take_log();
+
+  /// No reply, end or deadline is reported any more; the log can still be taken.
+  void stop_listening();
 
   void close();
 

@@ -9,22 +9,37 @@ namespace {
 /// How many blocked groups an event looks at: enough to be fair in turn, few enough to bound an event's cost.
 constexpr size_t blocked_looked_at = 16;
 
+uint64_t memory_bytes_of(const storage::function_version& function) noexcept {
+  return uint64_t{function.config.memory_mb} * limits::mib;
+}
+
 } // namespace
 
 bool sandbox_pool::submit(const storage::function_version& function, call_ticket call, time_point now) {
-  const uint64_t memory = uint64_t{function.config.memory_mb} * limits::mib;
-  if (waiting_ >= settings_.queue_limit || memory > settings_.memory_bytes)
+  if (waiting_ >= settings_.queue_limit || memory_bytes_of(function) > settings_.memory_bytes)
     return false;
+  auto& g = group_of(function);
+  g.waiting.push_back({call, now});
+  ++waiting_;
+  make_runnable(g);
+  return true;
+}
+
+void sandbox_pool::submit_again(const storage::function_version& function, call_ticket call, time_point now) {
+  auto& g = group_of(function);
+  g.waiting.push_front({call, now});
+  ++waiting_;
+  make_runnable(g);
+}
+
+sandbox_pool::group& sandbox_pool::group_of(const storage::function_version& function) {
   auto& g = groups_[function.revision];
   if (!g) {
     g = std::make_unique<group>();
     g->revision = function.revision;
-    g->memory_bytes = memory;
+    g->memory_bytes = memory_bytes_of(function);
   }
-  g->waiting.push_back({call, now});
-  ++waiting_;
-  make_runnable(*g);
-  return true;
+  return *g;
 }
 
 void sandbox_pool::ready(sandbox_slot slot, time_point now) {
@@ -180,7 +195,10 @@ std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point
   if (count(state::starting) >= settings_.launches_max)
     return std::nullopt;
   const uint32_t live = count(state::starting) + count(state::idle) + count(state::busy);
-  if (live >= settings_.sandboxes_max || memory_used_ - memory_stopping() + g.memory_bytes > settings_.memory_bytes) {
+  const uint64_t to_stay = memory_used_ - memory_of(state::stopping);
+  if (live >= settings_.sandboxes_max || to_stay + g.memory_bytes > settings_.memory_bytes) {
+    if (to_stay - memory_of(state::idle) + g.memory_bytes > settings_.memory_bytes)
+      return std::nullopt; // Not even the end of all idle ones would make the room.
     const auto victim = longest_idle();
     return victim ? std::optional{stop_one(*victim, now)} : std::nullopt;
   }
@@ -211,12 +229,12 @@ std::optional<sandbox_slot> sandbox_pool::longest_idle() const {
   return found;
 }
 
-uint64_t sandbox_pool::memory_stopping() const noexcept {
-  if (count(state::stopping) == 0)
+uint64_t sandbox_pool::memory_of(state which) const noexcept {
+  if (count(which) == 0)
     return 0;
   uint64_t sum = 0;
   for (const auto& s : sandboxes_)
-    if (s.now == state::stopping)
+    if (s.now == which)
       sum += s.home->memory_bytes;
   return sum;
 }

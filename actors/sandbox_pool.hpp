@@ -41,7 +41,8 @@ struct pool_settings {
 /// that is started for it. At most `width` short runs (below `patience`) go on at one time, since more processes than
 /// cores only take the cores from each other; a run that turns out long counts no more. So a function whose runs are
 /// short gets one more sandbox only when somebody has waited for `start_after`, and never more than `width` besides
-/// those whose runs turned out long. When memory is short, the sandbox that has been idle for longest makes room.
+/// those whose runs turned out long. While nothing is known of its runs, at most twice `width` are starting. When
+/// memory is short, the sandbox that has been idle for longest makes room.
 class sandbox_pool {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -67,6 +68,9 @@ public:
   /// An invocation wants to run; false when the queue is full or the function is larger than the whole budget, and
   /// then nothing has changed.
   [[nodiscard]] bool submit(const storage::function_version& function, call_ticket call, time_point now);
+
+  /// An invocation that `next` has given to a sandbox which had just ended: it is the next one of its function.
+  void submit_again(const storage::function_version& function, call_ticket call, time_point now);
 
   /// A sandbox that was started is ready for invocations.
   void ready(sandbox_slot slot, time_point now);
@@ -144,7 +148,8 @@ private:
     time_point since;
   };
 
-  uint64_t memory_stopping() const noexcept;
+  group& group_of(const storage::function_version& function);
+  uint64_t memory_of(state which) const noexcept;
   bool is_short(const group& g) const noexcept { return g.typical_run && *g.typical_run < settings_.patience; }
   bool wants_start(const group& g, time_point now) const noexcept;
   void make_runnable(group& g);

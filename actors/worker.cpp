@@ -14,9 +14,11 @@ using std::chrono::steady_clock;
 
 constexpr auto hold_interval = 2ms; ///< between looks at a queue that waits for time to pass
 constexpr auto sweep_interval = 1s; ///< between looks at idle sandboxes
-constexpr auto launch_time_max = 60s;
+/// Longer than the launcher's own bounds: an answer that came later would be a sandbox that nobody owns.
+constexpr auto launch_time_max = 60min;
 
 void settle(self_pointer self);
+void forget_unused(self_pointer self);
 
 // -- records ---------------------------------------------------------------------------------------------------------
 
@@ -50,6 +52,7 @@ void start_failed(self_pointer self, sandbox_slot slot, const uuid& revision, co
     waiting.mapped().promise.deliver(make_error(errc::sandbox_failed, "the sandbox could not be started"));
   }
   settle(self);
+  forget_unused(self);
 }
 
 void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
@@ -62,7 +65,7 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
   const auto ordered = steady_clock::now();
   self->request(st.settings.launcher, launch_time_max, atom::launch::value, std::move(spec))
     .then(
-      [=](const process_ptr& process) {
+      [self, slot, revision, ordered](const process_ptr& process) {
         auto& state = self->state;
         sandbox_settings settings{state.settings.io,
                                   caf::actor_cast<worker_inner>(self),
@@ -75,9 +78,9 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
                                   ordered};
         if (state.sandboxes.size() <= slot)
           state.sandboxes.resize(slot + 1);
-        state.sandboxes[slot] = self->spawn(sandbox, std::move(settings), process);
+        state.sandboxes[slot] = {self->spawn<caf::monitored>(sandbox, std::move(settings), process), process};
       },
-      [=](const caf::error& why) { start_failed(self, slot, revision, why); });
+      [self, slot, revision](const caf::error& why) { start_failed(self, slot, revision, why); });
 }
 
 void carry_out(self_pointer self, const sandbox_pool::start& what) {
@@ -88,11 +91,11 @@ void carry_out(self_pointer self, const sandbox_pool::start& what) {
   }
   self->request(self->state.settings.store, launch_time_max, atom::unpack::value, known.function->bundle)
     .then(
-      [=](std::string& dir) {
+      [self, what](std::string& dir) {
         self->state.revisions[what.revision].bundle_dir = std::move(dir);
         launch(self, what.slot, what.revision);
       },
-      [=](const caf::error& why) { start_failed(self, what.slot, what.revision, why); });
+      [self, what](const caf::error& why) { start_failed(self, what.slot, what.revision, why); });
 }
 
 // -- the pool's other actions ----------------------------------------------------------------------------------------
@@ -100,12 +103,12 @@ void carry_out(self_pointer self, const sandbox_pool::start& what) {
 void carry_out(self_pointer self, const sandbox_pool::give& what) {
   auto& st = self->state;
   auto waiting = st.waiting.extract(what.call);
-  waiting.mapped().promise.delegate(caf::actor_cast<sandbox_actor>(st.sandboxes[what.slot]), atom::invoke::value,
+  waiting.mapped().promise.delegate(caf::actor_cast<sandbox_actor>(st.sandboxes[what.slot].actor), atom::invoke::value,
                                     std::move(waiting.mapped().call));
 }
 
 void carry_out(self_pointer self, const sandbox_pool::stop& what) {
-  self->send(self->state.sandboxes[what.slot], atom::stop::value);
+  self->send(self->state.sandboxes[what.slot].actor, atom::stop::value);
 }
 
 // -- time ------------------------------------------------------------------------------------------------------------
@@ -119,9 +122,11 @@ void refuse(self_pointer self, const invocation& call, caf::typed_response_promi
 void tick_soon(self_pointer self) {
   auto& st = self->state;
   auto delay = steady_clock::duration::max();
+  const auto now = steady_clock::now();
   if (!st.pool.empty() || st.draining)
     delay = sweep_interval;
-  const auto now = steady_clock::now();
+  if (st.draining && st.drain_until > now)
+    delay = std::min<steady_clock::duration>(delay, st.drain_until - now);
   if (!st.records.empty())
     delay = std::min(delay, std::max(st.flush_due - now, steady_clock::duration{1ms}));
   if (st.pool.holding())
@@ -130,6 +135,20 @@ void tick_soon(self_pointer self) {
     return;
   st.next_tick = now + delay;
   self->delayed_send(self, delay, atom::tick::value, ++st.expected_tick);
+}
+
+/// The patience of a drain is over.
+void end_what_runs(self_pointer self) {
+  auto& st = self->state;
+  for (const auto& [revision, known] : st.revisions) {
+    while (const auto ticket = st.pool.take_waiting(revision)) {
+      auto waiting = st.waiting.extract(*ticket);
+      waiting.mapped().promise.deliver(make_error(errc::shutting_down));
+    }
+  }
+  for (const auto& box : st.sandboxes)
+    if (box.actor)
+      self->send(box.actor, atom::stop::value);
 }
 
 void tick(self_pointer self, uint64_t number) {
@@ -148,12 +167,10 @@ void tick(self_pointer self, uint64_t number) {
     st.next_sweep = now + sweep_interval;
     st.pool.stop_idle_since(now - st.settings.idle_timeout);
   }
-  if (st.draining && now >= st.drain_until && !st.pool.empty()) {
-    for (const auto& box : st.sandboxes)
-      if (box)
-        self->send(box, atom::stop::value);
-  }
+  if (now >= st.drain_until)
+    end_what_runs(self);
   settle(self);
+  forget_unused(self);
 }
 
 // -- the end ---------------------------------------------------------------------------------------------------------
@@ -165,7 +182,10 @@ void forget_unused(self_pointer self) {
   std::erase_if(st.retired, [&](const auto& gone) {
     if (st.pool.knows(gone.first))
       return false;
-    self->send(st.settings.store, atom::release::value, gone.second);
+    // Of several revisions with one bundle the last one releases it.
+    const auto same = [&](const auto& known) { return known.second.function->bundle == gone.second; };
+    if (std::none_of(st.revisions.begin(), st.revisions.end(), same))
+      self->send(st.settings.store, atom::release::value, gone.second);
     return true;
   });
 }
@@ -213,7 +233,9 @@ void answer_failed_start(self_pointer self, const uuid& revision, failed_start& 
 
 // -- messages --------------------------------------------------------------------------------------------------------
 
-caf::result<outcome> take(self_pointer self, invocation& call) {
+enum class arrival : uint8_t { first, again };
+
+caf::result<outcome> take(self_pointer self, invocation& call, arrival which) {
   auto& st = self->state;
   auto promise = self->make_response_promise<outcome>();
   if (st.draining) {
@@ -221,7 +243,9 @@ caf::result<outcome> take(self_pointer self, invocation& call) {
     return promise;
   }
   const auto ticket = ++st.last_ticket;
-  if (!st.pool.submit(*call.function, ticket, steady_clock::now())) {
+  if (which == arrival::again) {
+    st.pool.submit_again(*call.function, ticket, steady_clock::now());
+  } else if (!st.pool.submit(*call.function, ticket, steady_clock::now())) {
     refuse(self, call, promise, "the node's queue is full");
     return promise;
   }
@@ -237,12 +261,32 @@ void bid_farewell(self_pointer self, sandbox_end& last) {
   auto& st = self->state;
   if (last.record)
     keep(self, std::move(*last.record));
-  st.sandboxes[last.slot] = sandbox_inner{};
+  self->send(std::exchange(st.sandboxes[last.slot], {}).actor, atom::stop::value);
   st.pool.gone(last.slot);
   if (last.failed)
     answer_failed_start(self, last.revision, *last.failed);
   settle(self);
   forget_unused(self);
+}
+
+/// An actor that ended without its farewell, which is a bug: its process has to go all the same.
+void miss(self_pointer self, const caf::down_msg& down) {
+  auto& st = self->state;
+  if (!down.reason || down.reason == caf::exit_reason::normal)
+    return;
+  const auto found = std::find_if(st.sandboxes.begin(), st.sandboxes.end(),
+                                  [&](const auto& box) { return box.actor && box.actor.address() == down.source; });
+  if (found == st.sandboxes.end())
+    return;
+  spdlog::error("a sandbox's actor has failed: {}", caf::to_string(down.reason));
+  const auto slot = static_cast<sandbox_slot>(found - st.sandboxes.begin());
+  const auto freed = [self, slot] {
+    self->state.pool.gone(slot);
+    settle(self);
+    forget_unused(self);
+  };
+  self->request(st.settings.launcher, launch_time_max, atom::bury::value, std::exchange(*found, {}).process)
+    .then([freed](const handlers::sandbox_death&) { freed(); }, [freed](const caf::error&) { freed(); });
 }
 
 worker_status status(const worker_state& st) {
@@ -259,14 +303,15 @@ worker_status status(const worker_state& st) {
   return now;
 }
 
-caf::result<caf::unit_t> drain(self_pointer self) {
+caf::result<caf::unit_t> drain(self_pointer self, caf::timespan patience) {
   auto& st = self->state;
   auto promise = self->make_response_promise<caf::unit_t>();
   st.drained.push_back(promise);
-  // Who asks again does not want to wait any longer.
-  st.drain_until = steady_clock::now() + (st.draining ? 0ms : st.settings.drain_timeout);
+  st.drain_until = std::min(st.drain_until, steady_clock::now() + patience);
   st.draining = true;
   st.pool.drain();
+  if (patience <= 0ns)
+    end_what_runs(self);
   settle(self);
   return promise;
 }
@@ -276,8 +321,9 @@ caf::result<caf::unit_t> drain(self_pointer self) {
 worker_inner::behavior_type worker(self_pointer self, worker_settings settings) {
   self->state.pool = sandbox_pool{settings.pool};
   self->state.settings = std::move(settings);
+  self->set_down_handler([self](const caf::down_msg& down) { miss(self, down); });
   return {
-    [self](atom::invoke, invocation& call) { return take(self, call); },
+    [self](atom::invoke, invocation& call) { return take(self, call, arrival::first); },
     [self](atom::retire, const uuid& revision, const digest& bundle) {
       self->state.retired.emplace(revision, bundle);
       self->state.pool.retire(revision);
@@ -289,7 +335,7 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
       return caf::unit;
     },
     [self](atom::status) { return status(self->state); },
-    [self](atom::drain) { return drain(self); },
+    [self](atom::drain, caf::timespan patience) { return drain(self, patience); },
     [self](atom::ready, sandbox_slot slot) {
       self->state.pool.ready(slot, steady_clock::now());
       settle(self);
@@ -300,6 +346,7 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
       settle(self);
     },
     [self](atom::gone, sandbox_end& last) { bid_farewell(self, last); },
+    [self](atom::again, invocation& call) { return take(self, call, arrival::again); },
     [self](atom::tick, uint64_t number) { tick(self, number); },
   };
 }

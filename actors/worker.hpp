@@ -16,7 +16,6 @@ struct worker_settings {
   pool_settings pool;
   std::chrono::milliseconds idle_timeout{600'000};
   std::chrono::milliseconds flush_interval{100}; ///< how long a record may wait here; 0: none waits
-  std::chrono::milliseconds drain_timeout{30'000};
 };
 
 struct worker_state {
@@ -32,19 +31,25 @@ struct worker_state {
     std::string bundle_dir; ///< empty until the store has told
   };
 
+  /// A sandbox's actor and its process; empty while it is starting or vacant.
+  struct member {
+    sandbox_inner actor;
+    process_ptr process;
+  };
+
   worker_settings settings;
   sandbox_pool pool;
   std::unordered_map<call_ticket, waiting_call> waiting;
   std::unordered_map<uuid, revision> revisions;
   std::unordered_map<uuid, digest> retired; ///< revisions whose bundle may go once their last sandbox has gone
-  std::vector<sandbox_inner> sandboxes;     ///< by slot; empty handles while starting or vacant
+  std::vector<member> sandboxes;            ///< by slot
   std::vector<usage_record> records;        ///< not yet with the ledger
   call_ticket last_ticket = 0;
   uint64_t expected_tick = 0; ///< the number of the one that counts
   std::chrono::steady_clock::time_point next_tick = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point next_sweep{};
   bool draining = false;
-  std::chrono::steady_clock::time_point drain_until;
+  std::chrono::steady_clock::time_point drain_until = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point flush_due;
   std::vector<caf::typed_response_promise<caf::unit_t>> drained; ///< who waits for the drain's end
 

@@ -60,20 +60,25 @@ inline constexpr size_t frame_header_bytes_max = 64 * kib;
 inline constexpr size_t frame_payload_bytes_max = payload_bytes_max;
 /// What a pipe between node and handler process holds, so that most events and answers pass in one piece.
 inline constexpr size_t channel_pipe_bytes = 256 * kib;
+inline constexpr size_t reason_bytes_max = 1 * kib;      ///< of a handler process: why an event is no JSON
 inline constexpr size_t error_text_chars_max = 32 * kib; ///< errorMessage of a handler's error document
 inline constexpr size_t stack_frames_max = 64;           ///< of a handler's stackTrace; those in the middle go
 inline constexpr size_t stack_line_chars_max = 2 * kib;  ///< an entry of a stackTrace, and an errorType
 inline constexpr size_t sandboxes_max = 1000;            ///< a node
 inline constexpr size_t launches_in_flight_max = 24;     ///< sandboxes that may be starting at one time
-inline constexpr uint32_t processes_max = 256;           ///< a sandbox (pids cgroup)
-inline constexpr size_t tmp_bytes_max = 512 * mib;       ///< /tmp of a sandbox
+inline constexpr size_t blank_sandboxes_max = 256;       ///< sandboxes kept ready
+/// Those that are ending included, whose places are free again for the worker but not yet for the machine.
+inline constexpr size_t sandbox_cells_max = sandboxes_max + blank_sandboxes_max + launches_in_flight_max;
+inline constexpr uint32_t processes_max = 256;     ///< a sandbox (pids cgroup)
+inline constexpr size_t tmp_bytes_max = 512 * mib; ///< /tmp of a sandbox
 inline constexpr uint64_t tmp_inodes_max = 65'536;
-inline constexpr uint64_t open_files_max = 1024; ///< a process inside a sandbox
-inline constexpr uint32_t sandbox_ids = 65'536;  ///< user and group ids of a sandbox's own range
-inline constexpr auto init_time_max = 10s;       ///< a handler's module-level code (AWS: 10 s)
-inline constexpr auto kill_time_max = 5s;        ///< from SIGKILL until the process has to be gone
-inline constexpr auto zygote_start_max = 30s;    ///< from its start until it can launch
-inline constexpr auto zygote_reply_max = 5s;     ///< each answer of it, and a child's set-up
+inline constexpr uint64_t open_files_max = 1024;     ///< a process inside a sandbox
+inline constexpr uint64_t pending_signals_max = 128; ///< a sandbox; timers count as such, and for the node's user, too
+inline constexpr uint32_t sandbox_ids = 65'536;      ///< user and group ids of a sandbox's own range
+inline constexpr auto init_time_max = 10s;           ///< a handler's module-level code (AWS: 10 s)
+inline constexpr auto kill_time_max = 5s;            ///< from SIGKILL until the process has to be gone
+inline constexpr auto zygote_start_max = 30s;        ///< from its start until it can launch
+inline constexpr auto zygote_reply_max = 5s;         ///< each answer of it, and a child's set-up
 
 // Ledger
 inline constexpr size_t ledger_batch_max = 256;   ///< records between two writes
@@ -92,7 +97,6 @@ inline constexpr uint64_t worker_memory_bytes_max = 64 * 1024 * gib;
 inline constexpr auto sandbox_idle_min = 10ms;
 inline constexpr auto sandbox_idle_max = 24h;
 inline constexpr uint32_t queue_max = 100'000;
-inline constexpr uint32_t blank_sandboxes_max = 256;
 inline constexpr auto drain_time_max = 20min; ///< the longest timeout of a function, and some more
 inline constexpr auto flush_interval_max = 10s;
 inline constexpr auto granularity_min = 1ms;

@@ -91,10 +91,13 @@ task<caf::expected<function_version>> preview(node_context& node, std::string na
   if (what.expected_revision && *what.expected_revision != function->revision)
     co_return make_error(errc::conflict);
   const std::string& zip = *what.zip;
-  const auto files = co_await node.helper.run([&zip] { return handlers::list(zip); });
-  if (!files)
-    co_return files.error();
-  function->bundle = digest::of(zip);
+  const auto bundle = co_await node.helper.run([&zip]() -> caf::expected<digest> {
+    const auto files = handlers::list(zip);
+    return files ? caf::expected<digest>{digest::of(zip)} : files.error();
+  });
+  if (!bundle)
+    co_return bundle.error();
+  function->bundle = *bundle;
   function->bundle_bytes = zip.size();
   co_return function;
 }

@@ -32,6 +32,7 @@ invocation make_invocation(const node_context& node, exchange& x, std::string na
   call.payload = std::move(x.in.body);
   if (call.payload.empty())
     call.payload = "{}";
+  call.payload_bytes = call.payload.size();
   call.received_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
   return call;
 }

@@ -8,7 +8,7 @@ namespace troupe::http {
 /// moves out of the request.
 invocation make_invocation(const node_context& node, exchange& x, std::string name, trigger_kind trigger);
 
-/// Runs it; the buffer of the answer is the one that the sandbox's socket was read into.
+/// Runs it; fails as the balancer and the worker do.
 task<caf::expected<outcome>> invoke(node_context& node, invocation call);
 
 /// GET, POST /run/{name} and /runLambda/{name}: the handler's answer as it is with 200; its failure as an error

@@ -60,7 +60,7 @@ void put_this_thread_first() {
 http::task<void> hurry(asio::signal_set& signals, serving& all) {
   co_await signals.async_wait(http::use_task);
   spdlog::info("stopping at once");
-  co_await all.gateway.ask<caf::unit_t>(all.gateway.actors().worker, 10s, atom::drain::value);
+  co_await all.gateway.ask<caf::unit_t>(all.gateway.actors().worker, 10s, atom::drain::value, caf::timespan{0});
 }
 
 /// Waits for a signal, then stops in order: no new requests, the last answers, the sandboxes, the actors.
@@ -72,7 +72,8 @@ http::task<void> stop_on_signal(asio::io_context& io, serving& all) {
   const auto drain_time = all.settings.worker.drain_timeout;
   co_await all.server.stop(drain_time);
   const auto worker = all.gateway.actors().worker;
-  const auto drained = co_await all.gateway.ask<caf::unit_t>(worker, drain_time + 10s, atom::drain::value);
+  const auto drained =
+    co_await all.gateway.ask<caf::unit_t>(worker, drain_time + 10s, atom::drain::value, caf::timespan{drain_time});
   if (!drained)
     spdlog::warn("not all sandboxes ended in time: {}", what_of(drained.error()));
   all.gateway.stop();

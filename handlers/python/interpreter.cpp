@@ -169,9 +169,11 @@ void after_fork_child() {
   PyOS_AfterFork_Child();
 }
 
-void warm_up() {
-  if (!ref::steal(PyObject_CallNoArgs(started->warm_up.get())))
-    give_up("warm-up");
+bool warm_up() {
+  if (ref::steal(PyObject_CallNoArgs(started->warm_up.get())))
+    return true;
+  PyErr_Print();
+  return false;
 }
 
 void serve(const handler_spec& spec, channel_fds channel, const std::string& task_root) {

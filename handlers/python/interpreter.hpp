@@ -7,7 +7,7 @@
 #include "handlers/python/channel_fds.hpp"
 
 /// The Python side of troupe-python3. The zygote half of the program (zygote.hpp) builds the isolation around it and
-/// knows nothing of CPython: these five functions are all it calls. One thread, the zygote's only one, calls them.
+/// knows nothing of CPython: these functions are all it calls. One thread, the zygote's only one, calls them.
 namespace troupe::python {
 
 /// What a forked child serves; everything was received from the node.
@@ -33,8 +33,8 @@ void after_fork_parent();
 void after_fork_child();
 
 /// In a child, before it is known what it will serve: runs what loading and calling a handler runs, so that the pages
-/// which that writes to have been copied by then.
-void warm_up();
+/// which that writes to have been copied by then. False, with the error printed, when it raised something.
+bool warm_up();
 
 /// In the isolated child, after everything was dropped: loads the handler from `task_root`, says ready or failed on
 /// `channel` (which it takes over), then answers frames until the channel closes. Descriptors 1 and 2

@@ -167,8 +167,8 @@ void zygote::run_child(const std::vector<unique_fd>& fds, int tmp, barrier& gate
               .cgroups = {cgroups, count}});
   ::prctl(PR_SET_NAME, "troupe-sandbox");
   after_fork_child();
-  if (!launch_waits(cage_set_up))
-    warm_up();
+  if (!launch_waits(cage_set_up) && !warm_up())
+    give_up("warm up");
   auto launch = receive_launch(cage_set_up);
   if (!launch && errno == 0)
     ::_exit(0); // the node has no use for it any more

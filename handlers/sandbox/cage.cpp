@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -56,9 +57,18 @@ bool mount_proc(cage_plan&) noexcept {
   return ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0;
 }
 
+/// Of what a user namespace counts. A kernel that does not count it does not have it.
+bool allow_none(const char* setting) noexcept {
+  const int file = ::open(setting, O_WRONLY | O_CLOEXEC);
+  return file < 0 ? errno == ENOENT : write_byte(file, '0'); // closed with the rest, when descriptors are
+}
+
 bool forbid_user_namespaces(cage_plan&) noexcept {
-  const int file = ::open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
-  return file >= 0 && write_byte(file, '0'); // closed with the rest, below
+  return allow_none("/proc/sys/user/max_user_namespaces");
+}
+
+bool forbid_watches(cage_plan&) noexcept {
+  return allow_none("/proc/sys/user/max_inotify_instances") && allow_none("/proc/sys/user/max_fanotify_groups");
 }
 
 bool take_name(cage_plan&) noexcept {
@@ -92,6 +102,10 @@ bool enter_bundle(cage_plan&) noexcept {
   return ::chdir("/var/task") == 0;
 }
 
+bool take_keyring(cage_plan&) noexcept {
+  return ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0 || errno == ENOSYS; // a kernel without keys
+}
+
 bool give_way(cage_plan&) noexcept {
   const sched_param none{};
   return ::sched_setscheduler(0, SCHED_BATCH, &none) == 0;
@@ -100,7 +114,7 @@ bool give_way(cage_plan&) noexcept {
 bool limit_resources(cage_plan&) noexcept {
   return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, limits::open_files_max)
       && limit(RLIMIT_FSIZE, limits::tmp_bytes_max) && limit(RLIMIT_MEMLOCK, 64 * limits::kib)
-      && limit(RLIMIT_MSGQUEUE, 0);
+      && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_SIGPENDING, limits::pending_signals_max);
 }
 
 bool drop_bounding_set(cage_plan&) noexcept {
@@ -151,7 +165,11 @@ struct step {
 
 /// What is done ahead of time, when it is not known yet which function the sandbox will be for.
 constexpr step blank_steps[] = {
-  // First, so that all memory from here on is charged to the sandbox, and no process escapes its limit.
+  // No signal to "my process group" reaches the zygote or another sandbox. It stays in the zygote's session: where the
+  // scheduler groups by session, all sandboxes together weigh no more than the node.
+  // In the zygote's group the node looks for children that it has not been told of.
+  {"leave the process group", leave_process_group},
+  // Early, so that all memory from here on is charged to the sandbox, and no process escapes its limit.
   {"join the cgroups", join_cgroups},
   // /proc/self/cgroup shows "/" from here on, not where the node keeps it.
   {"make a cgroup namespace", hide_cgroups},
@@ -162,10 +180,11 @@ constexpr step blank_steps[] = {
 
   // In a user namespace of its own a handler would hold all capabilities again: the widest door into the kernel.
   {"forbid user namespaces", forbid_user_namespaces},
+  // Their number is counted for the node's user, too, and a watch on the shared system files sees who else uses them.
+  {"forbid file watches", forbid_watches},
+  // Or it would hold the keys of whoever started the node, and leave its own to the next sandbox.
+  {"take a keyring of its own", take_keyring},
   {"set the host name", take_name},
-  // No signal to "my process group" reaches the zygote or another sandbox. It stays in the zygote's session: where the
-  // scheduler groups by session, all sandboxes together weigh no more than the node.
-  {"leave the process group", leave_process_group},
   // The zygote's control socket is among those closed.
   {"keep six descriptors", keep_six_descriptors},
   {"set resource limits", limit_resources},

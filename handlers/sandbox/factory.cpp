@@ -42,7 +42,7 @@ caf::error not_supported(const caf::error& reason) {
 
 zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup)
   : settings_{std::move(settings)}, cgroup_{std::move(cgroup)} {
-  for (uint32_t slot = limits::sandboxes_max; slot > 0; --slot)
+  for (uint32_t slot = limits::sandbox_cells_max; slot > 0; --slot)
     free_slots_.push_back(slot - 1);
 }
 
@@ -93,6 +93,7 @@ caf::error zygote_factory::ensure_zygote() {
     return {};
   if (zygote_)
     spdlog::warn("the zygote is gone; starting another");
+  discard_dead_blanks(); // before whatever is left of the zygote's is waited for
   zygote_.reset();
   auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time});
   if (!started)
@@ -142,33 +143,37 @@ void zygote_factory::drop(cell unused) {
   free_slots_.push_back(unused.slot);
 }
 
-bool zygote_factory::prepare_one() {
+preparation zygote_factory::prepare_one() {
+  discard_dead_blanks();
+  const auto result = try_to_prepare_one();
+  if (result)
+    return *result;
+  spdlog::warn("preparing a sandbox failed: {}", what_of(result.error()));
+  return preparation::failed;
+}
+
+caf::expected<preparation> zygote_factory::try_to_prepare_one() {
   if (blanks_.size() < settings_.blank_target) {
     auto made = make_blank();
-    if (!made) {
-      spdlog::warn("preparing a sandbox failed: {}", what_of(made.error()));
-      return false;
-    }
+    if (!made)
+      return std::move(made.error());
     blanks_.push_back(std::move(*made));
-    return true;
+    return preparation::made;
   }
   if (ready_.size() < settings_.pool_target) {
     auto made = make_cell();
-    if (!made) {
-      spdlog::warn("preparing a sandbox failed: {}", what_of(made.error()));
-      return false;
-    }
+    if (!made)
+      return std::move(made.error());
     ready_.push_back(std::move(*made));
-    return true;
+    return preparation::made;
   }
-  auto err = ensure_zygote();
-  if (!err && zygote_->parts_prepared() >= settings_.pool_target)
-    return false;
-  if (!err)
-    err = zygote_->prepare();
-  if (err)
-    spdlog::warn("preparing a sandbox failed: {}", what_of(err));
-  return !err;
+  if (auto err = ensure_zygote())
+    return err;
+  if (zygote_->parts_prepared() >= settings_.pool_target)
+    return preparation::full;
+  if (auto err = zygote_->prepare())
+    return err;
+  return preparation::made;
 }
 
 sandbox_death zygote_factory::bury(sandbox_process process) {

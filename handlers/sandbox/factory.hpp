@@ -4,7 +4,7 @@
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "handlers/sandbox/zygote_process.hpp"
 
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <vector>
@@ -24,7 +24,7 @@ public:
 
   caf::expected<sandbox_process> launch(const sandbox_spec& spec) override;
   sandbox_death bury(sandbox_process process) override;
-  bool prepare_one() override;
+  preparation prepare_one() override;
 
 private:
   struct cell {
@@ -55,6 +55,8 @@ private:
   caf::expected<blank> make_blank();
   caf::expected<blank> make_blank_in(cell place);
   caf::expected<blank> take_blank();
+  void discard_dead_blanks();
+  caf::expected<preparation> try_to_prepare_one();
   void discard(blank unused);
   caf::error give(blank& to, const sandbox_spec& spec, int bundle);
   caf::error wait_for_set_up(const blank& child);
@@ -65,7 +67,7 @@ private:
   std::unique_ptr<zygote_process> zygote_;
   std::map<uint32_t, cell> live_; ///< by slot
   std::vector<cell> ready_;
-  std::deque<blank> blanks_;         ///< the oldest first
+  std::list<blank> blanks_;          ///< the oldest first
   std::vector<uint32_t> free_slots_; ///< the lowest last
 };
 

@@ -115,22 +115,35 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
 
 /// One that waits, or a new one.
 caf::expected<zygote_factory::blank> zygote_factory::take_blank() {
-  while (!blanks_.empty()) {
-    blank oldest = std::move(blanks_.front());
-    blanks_.pop_front();
-    if (is_running(oldest.process.get()))
-      return oldest;
-    spdlog::warn("a prepared sandbox is gone: {}", what_of(wait_for_set_up(oldest)));
-    discard(std::move(oldest));
+  discard_dead_blanks();
+  if (blanks_.empty())
+    return make_blank();
+  blank oldest = std::move(blanks_.front());
+  blanks_.pop_front();
+  return oldest;
+}
+
+void zygote_factory::discard_dead_blanks() {
+  for (auto at = blanks_.begin(); at != blanks_.end();) {
+    if (is_running(at->process.get())) {
+      ++at;
+      continue;
+    }
+    spdlog::warn("a blank sandbox is gone: {}", what_of(wait_for_set_up(*at)));
+    blank dead = std::move(*at);
+    at = blanks_.erase(at);
+    discard(std::move(dead));
   }
-  return make_blank();
 }
 
 void zygote_factory::discard(blank unused) {
-  if (kill_and_reap(unused.process.get(), limits::kill_time_max))
+  if (kill_and_reap(unused.process.get(), limits::kill_time_max) || !is_running(unused.process.get())) {
     take_back(std::move(unused.place));
-  else
-    spdlog::error("sandbox {} does not end; its memory stays in use", unused.place.slot);
+    return;
+  }
+  spdlog::error("sandbox {} does not end; its memory stays in use", unused.place.slot);
+  const uint32_t slot = unused.place.slot;
+  live_.emplace(slot, std::move(unused.place));
 }
 
 /// Makes it the sandbox of that function; it is inside its cage when this returns no error.

@@ -54,6 +54,9 @@ struct factory_settings {
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
 };
 
+/// What became of an attempt to prepare something.
+enum class preparation : uint8_t { made, full, failed };
+
 /// Owns the zygote process and everything prepared for sandboxes. Blocking; used by one thread (the launcher actor's).
 class sandbox_factory {
 public:
@@ -66,9 +69,8 @@ public:
   /// Kills whatever is left of it, waits for its end, and takes its resources back.
   virtual sandbox_death bury(sandbox_process process) = 0;
 
-  /// Fills the pools of blank sandboxes and their parts by one; false when they are full. To be called while nothing
-  /// else waits.
-  virtual bool prepare_one() = 0;
+  /// Fills the pools of blank sandboxes and their parts by one. To be called while nothing else waits.
+  virtual preparation prepare_one() = 0;
 };
 
 /// Checks the machine for what sandboxes need and starts the zygote; the pools are empty. Fails with not_supported,

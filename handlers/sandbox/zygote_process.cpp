@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -22,7 +23,7 @@ namespace {
 
 /// Where zygotes' user ids begin: a range that distributions leave to nobody (systemd's "UIDs and GIDs" page).
 constexpr uint64_t first_id = 0x7000'0000;
-constexpr uint64_t id_count = (limits::sandboxes_max + 1) * limits::sandbox_ids;
+constexpr uint64_t id_count = (limits::sandbox_cells_max + 1) * limits::sandbox_ids;
 
 caf::error failed(std::string what) {
   return make_error(errc::sandbox_failed, std::move(what));
@@ -105,9 +106,16 @@ void zygote_process::reap_unreported() {
   while (auto message = wire::receive_message(control_.get(), sizeof(zygote_reply)))
     for (const unique_fd& process : message->fds)
       kill_and_reap(process.get(), limits::kill_time_max);
-  siginfo_t info{};
-  while (::waitid(P_PGID, static_cast<id_t>(group_), &info, WEXITED) == 0 || errno == EINTR)
-    errno = 0;
+  // A child that has been reported may still be in the group, too, on its way out of it; so this wait has an end.
+  const auto until = std::chrono::steady_clock::now() + limits::kill_time_max;
+  while (std::chrono::steady_clock::now() < until) {
+    siginfo_t info{};
+    const int result = ::waitid(P_PGID, static_cast<id_t>(group_), &info, WEXITED | WNOHANG);
+    if (result != 0 && errno != EINTR)
+      return; // nobody is left in the group
+    if (info.si_pid == 0)
+      ::poll(nullptr, 0, 1);
+  }
 }
 
 bool zygote_process::usable() const noexcept {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-/// The frames between the node and a handler process, on one stream socket. handlers/wire/README.md gives the bytes.
+/// The frames between the node and a handler process, on two pipes. handlers/wire/README.md gives the bytes.
 /// A frame is a prefix of 8 bytes (header length, payload length; little-endian uint32), a msgpack array, and the
 /// payload as it is: the event or answer is never parsed or copied by the node.
 namespace troupe::wire {

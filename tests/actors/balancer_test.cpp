@@ -20,7 +20,7 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer) {
     [](atom::retire, const uuid&, const digest&) {},
     [](atom::flush) { return caf::unit; },
     [](atom::status) { return worker_status{}; },
-    [](atom::drain) { return caf::unit; },
+    [](atom::drain, caf::timespan) { return caf::unit; },
   };
 }
 

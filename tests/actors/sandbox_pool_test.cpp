@@ -235,6 +235,30 @@ CAF_TEST(without room an invocation waits until a busy sandbox ends) {
   CAF_CHECK_EQUAL(gone(0), lines{"start 0"});
 }
 
+CAF_TEST(nobody makes room where the room would not be enough) {
+  submit(function(1, 800), 1);
+  ready(0);
+  submit(function(2), 2);
+  ready(1);
+  idle(1, 5ms);
+  CAF_CHECK_EQUAL(submit(function(3, 500), 3), lines{}); // 800 of 1,024 MiB are busy
+  CAF_CHECK_EQUAL(pool.count(pool_state::idle), 1u);
+  CAF_CHECK_EQUAL(idle(0, 5ms), (lines{"stop 1", "stop 0"}));
+}
+
+CAF_TEST(who is submitted again is the next one even when the queue is full) {
+  make([](auto& settings) { settings.queue_limit = 1; });
+  const auto f = function(1);
+  submit(f, 1);
+  ready(0);
+  submit(f, 2);
+  CAF_CHECK(!pool.submit(f, 3, now));
+  pool.gone(0); // before it could run 1
+  pool.submit_again(f, 1, now);
+  CAF_CHECK_EQUAL(actions(), lines{"start 0"});
+  CAF_CHECK_EQUAL(ready(0), lines{"give 0 1"});
+}
+
 CAF_TEST(no more sandboxes start at one time than the limit says) {
   make([](auto& settings) { settings.launches_max = 2; });
   submit(function(1), 1);

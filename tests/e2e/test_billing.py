@@ -50,6 +50,7 @@ def test_invocations_are_as_many_records_and_the_report_adds_them_up(node):
     assert len({record["id"] for record in records}) == 21
     assert [record["start"] for record in records] == sorted(record["start"] for record in records)
     assert [record["trigger"] for record in records] == ["http"] * 20 + ["api"]
+    assert [record["bytes_in"] for record in records] == [len("0.002")] * 20 + [len("0")]
     for record in records:
         assert (record["status"], record["memory_limit_mb"], record["version"]) == ("ok", 256, "$LATEST")
         assert record["billed_ms"] == max(1, -(-record["run_ns"] // 1_000_000))

@@ -106,6 +106,27 @@ def test_a_stop_waits_no_longer_than_its_limit(start_node):
     node.check_nothing_left()
 
 
+def test_a_second_signal_ends_what_runs(start_node):
+    node = start_node("--worker.drain-timeout", "15min")
+    deploy(node, "sleeps", "import time\ndef f(event):\n    time.sleep(600)\n", Timeout=900)
+    with Connection(node) as connection:
+        connection.post("/run/sleeps", b"{}")
+        wait_until(lambda: 'state="busy"} 1' in curl(node, "/metrics").body.decode(), "the function runs")
+        node.signal(signal.SIGTERM)
+        wait_until(lambda: "stopping: finishing what runs" in node.log_text(), "the node has heard the first signal")
+        node.signal(signal.SIGTERM)
+        assert node.wait_end() == 0
+    node.check_nothing_left()
+
+
+def test_a_node_without_blank_sandboxes(start_node):
+    node = start_node("--worker.blank-sandboxes", 0)
+    deploy(node, "echo", "def f(event):\n    return event\n")
+    assert curl(node, "/run/echo", data=1).json() == 1
+    node.stop()
+    node.check_nothing_left()
+
+
 def test_idle_connections_do_not_delay_a_stop(start_node):
     node = start_node()
     with Connection(node) as silent, Connection(node) as used:

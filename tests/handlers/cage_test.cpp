@@ -5,6 +5,8 @@
 #include <caf/test/unit_test.hpp>
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // What a handler sees and may do, asked from inside.
 
@@ -117,6 +119,43 @@ CAF_TEST(each sandbox has user ids of its own) {
   CAF_REQUIRE_EQUAL(::stat(("/proc/" + std::to_string(sandbox.pid)).c_str(), &here), 0);
   CAF_CHECK_GREATER(here.st_uid, 0x7000'0000u);
   factory->bury(std::move(other));
+}
+
+CAF_TEST(a blank sandbox has no bundle and nothing that it does not need) {
+  fill_pools();
+  const fs::path proc = "/proc/" + std::to_string(blank_id(sandbox.pid));
+  CAF_CHECK_NOT_EQUAL(text_of(proc / "status").find("CapBnd:\t0000000000000000\n"), std::string::npos);
+  CAF_CHECK_EQUAL(text_of(proc / "mountinfo").find(" /var/task "), std::string::npos);
+  CAF_CHECK_EQUAL(std::distance(fs::directory_iterator{proc / "fd"}, {}), 6);
+  CAF_CHECK_EQUAL(text_of(proc / "environ"), "");
+}
+
+CAF_TEST(its keyring is its own) {
+  constexpr std::string_view id =
+    "import ctypes\nresult = ctypes.CDLL(None).syscall(250, 0, -3, 0)"; // KEYCTL_GET_KEYRING_ID
+  auto other = runner_sandbox();
+  const std::string mine = run(sandbox, id);
+  CAF_CHECK_GREATER(std::stol(mine), 0);
+  CAF_CHECK_NOT_EQUAL(mine, run(other, id));
+  CAF_CHECK_NOT_EQUAL(mine, std::to_string(::syscall(SYS_keyctl, 0, -3, 0)));
+  factory->bury(std::move(other));
+}
+
+CAF_TEST(files cannot be watched) {
+  constexpr std::string_view code = "import ctypes, os\n"
+                                    "libc = ctypes.CDLL(None, use_errno=True)\n"
+                                    "result = [libc.inotify_init1(0), os.strerror(ctypes.get_errno())]";
+  CAF_CHECK_EQUAL(run(sandbox, code), R"([-1, "Too many open files"])");
+}
+
+CAF_TEST(timers are few) {
+  constexpr std::string_view code =
+    "import ctypes\n"
+    "libc = ctypes.CDLL(None)\n"
+    "result = 0\n"
+    "while result < 10000 and libc.syscall(222, 1, None, ctypes.byref(ctypes.c_int())) == 0:\n"
+    "  result += 1";
+  CAF_CHECK_LESS_OR_EQUAL(std::stoul(run(sandbox, code)), troupe::limits::pending_signals_max);
 }
 
 CAF_TEST(five descriptors are open) {

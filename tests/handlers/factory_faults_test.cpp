@@ -32,8 +32,10 @@ CAF_TEST(a zygote that died is replaced and its sandboxes go on) {
 }
 
 CAF_TEST(a blank sandbox that died is passed over) {
-  CAF_REQUIRE_GREATER(child_named("troupe-sandbox"), 0);
-  ::kill(child_named("troupe-sandbox"), SIGKILL);
+  const int blank = blank_id();
+  const auto watched = troupe::handlers::open_process(blank);
+  ::kill(blank, SIGKILL);
+  CAF_REQUIRE(wait_readable(watched.get(), 5s));
   const auto before = children();
   auto process = runner_sandbox();
   CAF_CHECK_EQUAL(run(process, "result = 1"), "1");
@@ -42,10 +44,27 @@ CAF_TEST(a blank sandbox that died is passed over) {
 }
 
 CAF_TEST(a blank sandbox outlives the zygote that made it) {
+  const int blank = blank_id();
   ::kill(zygote_id(), SIGKILL);
+  auto process = runner_sandbox();
+  CAF_CHECK_EQUAL(process.pid, blank);
+  CAF_CHECK_EQUAL(run(process, "result = 1"), "1");
+  factory->bury(std::move(process));
+}
+
+CAF_TEST(blank sandboxes that died with their keeper are replaced) {
+  const int blank = blank_id();
+  const auto watched = troupe::handlers::open_process(blank);
+  const auto zygote = troupe::handlers::open_process(zygote_id());
+  ::kill(child_named("troupe-keeper"), SIGKILL);
+  CAF_REQUIRE(wait_readable(watched.get(), 5s));
+  CAF_REQUIRE(wait_readable(zygote.get(), 5s));
+  fill_pools();
+  CAF_CHECK_NOT_EQUAL(blank_id(), blank);
   auto process = runner_sandbox();
   CAF_CHECK_EQUAL(run(process, "result = 1"), "1");
   factory->bury(std::move(process));
+  CAF_CHECK_EQUAL(children().size(), 2u); // the zygote and its keeper
 }
 
 CAF_TEST(a keeper that died takes its sandboxes along and is replaced) {
@@ -82,6 +101,7 @@ CAF_TEST(nothing is left after the end) {
   auto buried = test.runner_sandbox();
   auto running = test.runner_sandbox();
   test.factory->bury(std::move(buried));
+  test.fill_pools(); // a blank one is there, too
   CAF_CHECK(!cgroups_of(test.settings.cgroup_name).empty());
   CAF_CHECK_EQUAL(text_of("/proc/self/mountinfo"), mounts_before); // not even while it runs
   test.factory.reset();                                            // with a sandbox that runs
@@ -109,13 +129,14 @@ CAF_TEST(everything dies with the node and the next one cleans up) {
                  "  try: signal.signal(s, signal.SIG_IGN)\n"
                  "  except (OSError, ValueError): pass\n");
     send_event(process, R"({"code": "while True: pass"})");
-    const int pids[] = {process.pid, zygote_id(), child_named("troupe-keeper")};
+    test.fill_pools();
+    const int pids[] = {process.pid, zygote_id(), child_named("troupe-keeper"), blank_id(process.pid)};
     if (::write(report[1], pids, sizeof pids) != sizeof pids)
       ::_exit(1);
     ::pause();
     ::_exit(1);
   }
-  int pids[3] = {};
+  int pids[4] = {};
   CAF_REQUIRE(wait_readable(report[0], 20s));
   CAF_REQUIRE_EQUAL(::read(report[0], pids, sizeof pids), static_cast<ssize_t>(sizeof pids));
   std::vector<troupe::unique_fd> watched;

@@ -141,10 +141,10 @@ CAF_TEST(parts run out and are made on demand) {
   }
   CAF_CHECK_EQUAL(slots.size(), 6u);
   int steps = 0;
-  while (factory->prepare_one())
+  while (factory->prepare_one() == troupe::handlers::preparation::made)
     ++steps;
   CAF_CHECK_LESS_OR_EQUAL(steps, 4);
-  CAF_CHECK(!factory->prepare_one());
+  CAF_CHECK(factory->prepare_one() == troupe::handlers::preparation::full);
 }
 
 CAF_TEST(a bundle that is not there fails in one line) {

@@ -135,6 +135,15 @@ inline int zygote_id() {
   return child_named("troupe-python3");
 }
 
+/// A blank sandbox, once it has taken its name; not the one named `other`.
+inline int blank_id(int other = 0) {
+  for (const auto end = std::chrono::steady_clock::now() + 20s; std::chrono::steady_clock::now() < end;)
+    for (const int pid : children())
+      if (pid != other && text_of("/proc/" + std::to_string(pid) + "/comm") == "troupe-sandbox\n")
+        return pid;
+  throw std::runtime_error("there is no blank sandbox");
+}
+
 inline std::vector<fs::path> cgroups_of(const std::string& name) {
   std::vector<fs::path> result;
   for (const auto& hierarchy : fs::directory_iterator{"/sys/fs/cgroup"})
@@ -168,7 +177,11 @@ public:
     if (!made)
       throw std::runtime_error(troupe::what_of(made.error()));
     factory = std::move(*made);
-    while (factory->prepare_one())
+    fill_pools();
+  }
+
+  void fill_pools() {
+    while (factory->prepare_one() == troupe::handlers::preparation::made)
       continue;
   }
 

@@ -51,8 +51,7 @@ CAF_TEST(one after another) {
     start = clock_type::now();
     machine.factory->bury(std::move(process));
     buried.push_back(us_since(start));
-    while (machine.factory->prepare_one())
-      continue;
+    machine.fill_pools();
   }
   print("launch() returns", launched);
   print("launch to ready", ready);
@@ -79,8 +78,7 @@ CAF_TEST(twenty four at once) {
     all_ready.push_back(us_since(start));
     for (auto& process : processes)
       machine.factory->bury(std::move(process));
-    while (machine.factory->prepare_one())
-      continue;
+    machine.fill_pools();
   }
   print("24 at once: all launched", all_launched);
   print("24 at once: all ready", all_ready);

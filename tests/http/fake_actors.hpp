@@ -90,7 +90,7 @@ inline worker_actor::behavior_type fake_worker(worker_actor::stateful_pointer<wo
       return caf::unit;
     },
     [self](atom::status) -> caf::result<worker_status> { return self->state.status; },
-    [](atom::drain) -> caf::result<caf::unit_t> { return caf::unit; },
+    [](atom::drain, caf::timespan) -> caf::result<caf::unit_t> { return caf::unit; },
   };
 }
 
