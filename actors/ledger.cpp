@@ -77,6 +77,7 @@ ledger_inner::behavior_type ledger(self_pointer self, std::shared_ptr<storage::d
     [self](atom::verify) { return result_of(self->state.store->verify()); },
     [self](atom::metrics) {
       std::vector<function_metrics> all;
+      all.reserve(self->state.metrics.size());
       for (const auto& [key, seen] : self->state.metrics)
         all.push_back(seen);
       return all;

@@ -39,7 +39,7 @@ public:
   void stop();
 
 private:
-  node(boost::asio::io_context& io);
+  explicit node(boost::asio::io_context& io);
   void spawn_all(const config::settings& settings, std::shared_ptr<storage::database> db,
                  std::shared_ptr<handlers::sandbox_factory> factory, std::vector<function_version> functions);
 

@@ -161,7 +161,7 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
     self->quit();
 }
 
-void end(self_pointer self, reason why, std::string document = {}) {
+void end(self_pointer self, reason why, const std::string& document = {}) {
   auto& st = self->state;
   if (st.now == phase::stopping || st.now == phase::gone)
     return;
@@ -203,7 +203,7 @@ void take_reply(self_pointer self, sandbox_reply& reply) {
   if (st.now == phase::starting && kind == wire::frame_kind::ready)
     start_serving(self);
   else if (st.now == phase::starting && kind == wire::frame_kind::failed)
-    end(self, reason::load_failed, std::move(reply.payload));
+    end(self, reason::load_failed, reply.payload);
   else if (st.now == phase::busy && kind == wire::frame_kind::result)
     reply.header.flag == wire::reply_flag::invalid_event ? refuse(self, std::move(reply.payload)) : finish(self, reply);
   else

@@ -11,11 +11,11 @@ namespace {
 int status_of(invocation_status status) noexcept {
   switch (status) {
     case invocation_status::ok: return 200;
-    case invocation_status::error: return 500;
     case invocation_status::timeout: return 504;
-    case invocation_status::crash: return 500;
-    case invocation_status::out_of_memory: return 500;
     case invocation_status::throttled: return 429;
+    case invocation_status::error:
+    case invocation_status::crash:
+    case invocation_status::out_of_memory: return 500;
   }
   return 500;
 }

@@ -57,7 +57,7 @@ void admit(const std::shared_ptr<server_state>& state, tcp_socket socket) {
   if (state->counts->connections_open >= state->settings.connections_max && !close_longest_idle(*state))
     return turn_away(*state, std::move(socket));
   asio::co_spawn(state->io, session::run(std::make_unique<session>(std::move(socket), state)),
-                 [](std::exception_ptr problem) {
+                 [](const std::exception_ptr& problem) {
                    if (!problem)
                      return;
                    try {

@@ -73,7 +73,7 @@ public:
   void serve_node();
 
 private:
-  void answer(wire::fd_message message);
+  void answer(const wire::fd_message& message);
   void prepare();
   void launch(uint32_t slot, const std::vector<unique_fd>& fds);
   sandbox_parts take_parts();
@@ -87,14 +87,14 @@ private:
 void zygote::serve_node() {
   while (auto message = wire::receive_message(control_fd, sizeof(zygote_request))) {
     try {
-      answer(std::move(*message));
+      answer(*message);
     } catch (const std::system_error& error) {
       tell_failure(error);
     }
   }
 }
 
-void zygote::answer(wire::fd_message message) {
+void zygote::answer(const wire::fd_message& message) {
   const auto request = message_of<zygote_request>(message.bytes);
   if (request && request->kind == request_kind::prepare)
     return prepare();

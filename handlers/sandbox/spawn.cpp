@@ -58,6 +58,7 @@ caf::expected<spawned> spawn(const std::vector<std::string>& command, std::span<
   attributes fresh;
   set_fresh_signals(fresh);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command)
     arguments.push_back(const_cast<char*>(argument.c_str())); // posix_spawn only reads
   arguments.push_back(nullptr);

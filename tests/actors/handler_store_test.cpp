@@ -29,7 +29,7 @@ struct fixture : test::actor_fixture {
     start();
   }
 
-  ~fixture() { caf::anon_send_exit(store, caf::exit_reason::kill); }
+  ~fixture() override { caf::anon_send_exit(store, caf::exit_reason::kill); }
 
   void start() {
     auto functions = storage::function_store{db}.all();

@@ -14,7 +14,7 @@ struct fixture : test::actor_fixture {
     ledger = caf::actor_cast<ledger_actor>(sys.spawn(troupe::ledger, db));
   }
 
-  ~fixture() { caf::anon_send_exit(ledger, caf::exit_reason::kill); }
+  ~fixture() override { caf::anon_send_exit(ledger, caf::exit_reason::kill); }
 
   template <class R, class... Ts>
   R ask(Ts... message) {

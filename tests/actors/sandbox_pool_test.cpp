@@ -15,7 +15,7 @@ using pool_state = sandbox_pool::state;
 struct fixture {
   fixture() { make({}); }
 
-  void make(std::function<void(pool_settings&)> adjust) {
+  void make(const std::function<void(pool_settings&)>& adjust) {
     pool_settings settings;
     settings.memory_bytes = 1024 * limits::mib;
     settings.sandboxes_max = 100;

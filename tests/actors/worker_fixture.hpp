@@ -117,12 +117,12 @@ inline ledger_actor::behavior_type fake_ledger(ledger_actor::pointer, std::vecto
 struct worker_fixture : actor_fixture {
   worker_fixture() { start({}); }
 
-  ~worker_fixture() {
+  ~worker_fixture() override {
     caf::anon_send_exit(worker, caf::exit_reason::kill);
     settle();
   }
 
-  void start(std::function<void(worker_settings&)> adjust) {
+  void start(const std::function<void(worker_settings&)>& adjust) {
     worker_settings settings;
     settings.io = &io;
     settings.store = sys.spawn(fake_store, &released);

@@ -131,6 +131,7 @@ CAF_TEST(processes of a handler die with it) {
 
 CAF_TEST(parts run out and are made on demand) {
   std::vector<sandbox_process> processes;
+  processes.reserve(6);
   for (int i = 0; i < 6; ++i)
     processes.push_back(runner_sandbox());
   std::set<uint32_t> slots;

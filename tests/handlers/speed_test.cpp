@@ -70,6 +70,7 @@ CAF_TEST(twenty four at once) {
   for (int round = 0; round < 12; ++round) {
     const auto start = clock_type::now();
     std::vector<sandbox_process> processes;
+    processes.reserve(24);
     for (int i = 0; i < 24; ++i)
       processes.push_back(machine.launch(spec));
     all_launched.push_back(us_since(start));

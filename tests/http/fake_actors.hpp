@@ -146,6 +146,7 @@ inline handler_store_actor::behavior_type fake_store(handler_store_actor::statef
     },
     [self](atom::list, const std::string&) -> caf::result<std::vector<function_version>> {
       std::vector<function_version> all;
+      all.reserve(self->state.functions.size());
       for (const auto& [name, function] : self->state.functions)
         all.push_back(function);
       return all;

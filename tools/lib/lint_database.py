@@ -1,7 +1,7 @@
 """Makes a compilation database for clang-tidy from the one that CMake wrote.
 
-Left out are g++'s precompiled headers, which clang cannot read (so every file has to include what it uses), and the
-compiler launcher. Usage: lint_database.py BUILD_DIRECTORY OUTPUT_DIRECTORY; prints the files that it holds.
+Left out are g++'s precompiled headers, which clang cannot read (so every file has to include what it uses), options
+that clang does not know, and the compiler launcher. Usage: lint_database.py BUILD_DIRECTORY OUTPUT_DIRECTORY; prints the files that it holds.
 """
 
 import json
@@ -10,8 +10,11 @@ import shlex
 import sys
 
 
-def without_precompiled_header(arguments):
-    """The command without `-include .../cmake_pch.hxx` and the options that go with it."""
+ONLY_GCC = ("-Winvalid-pch", "-fpch-preprocess", "-Wno-dangling-pointer")
+
+
+def for_clang(arguments):
+    """The command without `-include .../cmake_pch.hxx` and the options of g++ alone."""
     kept = []
     rest = iter(arguments)
     for argument in rest:
@@ -19,7 +22,7 @@ def without_precompiled_header(arguments):
             header = next(rest)
             if "cmake_pch" not in header:
                 kept += [argument, header]
-        elif argument not in ("-Winvalid-pch", "-fpch-preprocess"):
+        elif argument not in ONLY_GCC:
             kept.append(argument)
     return kept
 
@@ -38,7 +41,7 @@ def main():
     for entry in json.loads((build / "compile_commands.json").read_text()):
         if not entry["file"].endswith(".cpp"):
             continue
-        arguments = without_precompiled_header(compiler_onwards(shlex.split(entry["command"])))
+        arguments = for_clang(compiler_onwards(shlex.split(entry["command"])))
         entries.append({"directory": entry["directory"], "file": entry["file"], "arguments": arguments})
     output.mkdir(parents=True, exist_ok=True)
     (output / "compile_commands.json").write_text(json.dumps(entries, indent=1))
