@@ -58,9 +58,10 @@ std::optional<sys_days> scan_day(scanner& in) {
 std::optional<milliseconds> scan_fraction(scanner& in) {
   if (!in.one_of("."))
     return 0ms;
+  constexpr auto decimal = "0123456789";
   int64_t ms = 0;
   size_t digits = 0;
-  for (; const char c = in.one_of("0123456789"); ++digits)
+  for (char c = in.one_of(decimal); c != 0; c = in.one_of(decimal), ++digits)
     if (digits < 3)
       ms = ms * 10 + (c - '0');
   if (digits == 0)

@@ -29,14 +29,14 @@ test::node_options quick_sweep() {
 struct fixture {
   test::test_node node{quick_sweep()};
 
-  std::future<caf::expected<outcome>> begin(invocation call, std::chrono::milliseconds time_max) {
+  std::future<caf::expected<outcome>> begin(const invocation& call, std::chrono::milliseconds time_max) {
     return node.start_on_io<caf::expected<outcome>>([this, call, time_max] {
       return node.gate.ask<outcome>(node.gate.actors().balancer, time_max, atom::invoke{}, call);
     });
   }
 
-  caf::expected<outcome> invoke(invocation call, std::chrono::milliseconds time_max = 10s) {
-    return begin(std::move(call), time_max).get();
+  caf::expected<outcome> invoke(const invocation& call, std::chrono::milliseconds time_max = 10s) {
+    return begin(call, time_max).get();
   }
 };
 
