@@ -47,7 +47,7 @@ CAF_TEST_FIXTURE_SCOPE(gateway_tests, fixture)
 CAF_TEST(an answer comes back whole) {
   auto call = call_of("echo", std::string(100'000, 'x'));
   const auto id = call.id;
-  const auto result = invoke(std::move(call));
+  const auto result = invoke(call);
   CAF_REQUIRE(result.engaged());
   CAF_CHECK(result->id == id);
   CAF_CHECK_EQUAL(result->payload.size(), 100'000u);
