@@ -159,7 +159,8 @@ void tick(self_pointer self, uint64_t number) {
   const auto now = steady_clock::now();
   if (!st.records.empty() && now >= st.flush_due)
     flush(self);
-  for (const auto ticket : st.pool.expire(now)) {
+  const auto expired = st.pool.expire(now);
+  for (const auto ticket : expired) {
     auto waiting = st.waiting.extract(ticket);
     refuse(self, waiting.mapped().call, waiting.mapped().promise, "no sandbox became free in time");
   }
@@ -170,7 +171,9 @@ void tick(self_pointer self, uint64_t number) {
   if (now >= st.drain_until)
     end_what_runs(self);
   settle(self);
-  forget_unused(self);
+  // Not at every tick: under load there are hundreds a second, and it looks at every revision.
+  if (!expired.empty() || st.draining)
+    forget_unused(self);
 }
 
 // -- the end ---------------------------------------------------------------------------------------------------------

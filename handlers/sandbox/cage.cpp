@@ -156,6 +156,11 @@ void tell(int set_up, const step_report& report) noexcept {
     ::_exit(127);
 }
 
+[[noreturn]] void fail(int set_up, const char* step) noexcept {
+  tell(set_up, step_report::of(step, errno));
+  ::_exit(126);
+}
+
 struct step {
   const char* name;
   bool (*take)(cage_plan&) noexcept;
@@ -213,19 +218,15 @@ constexpr step last_steps[] = {
 
 void take(std::span<const step> steps, cage_plan& plan) noexcept {
   for (const step& each : steps) {
-    if (!each.take(plan)) {
-      const auto report = step_report::of(each.name, errno);
-      tell(plan.set_up, report);
-      ::_exit(126);
-    }
+    if (!each.take(plan))
+      fail(plan.set_up, each.name);
   }
 }
 
 } // namespace
 
 void give_up(const char* step) noexcept {
-  tell(cage_set_up, step_report::of(step, errno));
-  ::_exit(126);
+  fail(cage_set_up, step);
 }
 
 void build_cage(cage_plan plan) noexcept {

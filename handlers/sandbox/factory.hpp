@@ -55,6 +55,7 @@ private:
   caf::expected<blank> make_blank();
   caf::expected<blank> make_blank_in(cell place);
   caf::expected<blank> take_blank();
+  void discard_dead(blank dead);
   void discard_dead_blanks();
   caf::expected<preparation> try_to_prepare_one();
   void discard(blank unused);

@@ -115,12 +115,19 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
 
 /// One that waits, or a new one.
 caf::expected<zygote_factory::blank> zygote_factory::take_blank() {
-  discard_dead_blanks();
-  if (blanks_.empty())
-    return make_blank();
-  blank oldest = std::move(blanks_.front());
-  blanks_.pop_front();
-  return oldest;
+  while (!blanks_.empty()) {
+    blank oldest = std::move(blanks_.front());
+    blanks_.pop_front();
+    if (is_running(oldest.process.get()))
+      return oldest;
+    discard_dead(std::move(oldest));
+  }
+  return make_blank();
+}
+
+void zygote_factory::discard_dead(blank dead) {
+  spdlog::warn("a blank sandbox is gone: {}", what_of(wait_for_set_up(dead)));
+  discard(std::move(dead));
 }
 
 void zygote_factory::discard_dead_blanks() {
@@ -129,10 +136,9 @@ void zygote_factory::discard_dead_blanks() {
       ++at;
       continue;
     }
-    spdlog::warn("a blank sandbox is gone: {}", what_of(wait_for_set_up(*at)));
     blank dead = std::move(*at);
     at = blanks_.erase(at);
-    discard(std::move(dead));
+    discard_dead(std::move(dead));
   }
 }
 

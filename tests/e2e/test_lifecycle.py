@@ -1,6 +1,7 @@
 """Starts that cannot work say so in one line; a stop finishes what runs."""
 
 import concurrent.futures
+import contextlib
 import signal
 import socket
 import subprocess
@@ -95,12 +96,19 @@ def test_a_stop_finishes_what_runs_and_takes_nothing_new(start_node):
     node.check_nothing_left()
 
 
-def test_a_stop_waits_no_longer_than_its_limit(start_node):
-    node = start_node("--worker.drain-timeout", "300ms")
-    deploy(node, "sleeps", "import time\ndef f(event):\n    time.sleep(60)\n", Timeout=90)
+@contextlib.contextmanager
+def a_run_of(node, seconds):
+    """A function that runs for so long has been called, and is running."""
+    deploy(node, "sleeps", f"import time\ndef f(event):\n    time.sleep({seconds})\n", Timeout=seconds + 30)
     with Connection(node) as connection:
         connection.post("/run/sleeps", b"{}")
         wait_until(lambda: 'state="busy"} 1' in curl(node, "/metrics").body.decode(), "the function runs")
+        yield
+
+
+def test_a_stop_waits_no_longer_than_its_limit(start_node):
+    node = start_node("--worker.drain-timeout", "300ms")
+    with a_run_of(node, seconds=60):
         node.signal(signal.SIGTERM)
         assert node.wait_end() == 0
     node.check_nothing_left()
@@ -108,10 +116,7 @@ def test_a_stop_waits_no_longer_than_its_limit(start_node):
 
 def test_a_second_signal_ends_what_runs(start_node):
     node = start_node("--worker.drain-timeout", "15min")
-    deploy(node, "sleeps", "import time\ndef f(event):\n    time.sleep(600)\n", Timeout=900)
-    with Connection(node) as connection:
-        connection.post("/run/sleeps", b"{}")
-        wait_until(lambda: 'state="busy"} 1' in curl(node, "/metrics").body.decode(), "the function runs")
+    with a_run_of(node, seconds=600):
         node.signal(signal.SIGTERM)
         wait_until(lambda: "stopping: finishing what runs" in node.log_text(), "the node has heard the first signal")
         node.signal(signal.SIGTERM)
