@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/throttle.hpp"
 #include "storage/records.hpp"
 
 #include <caf/all.hpp>
@@ -19,6 +20,7 @@ using storage::function_config;
 using storage::function_version;
 using storage::invocation_status;
 using storage::ledger_filter;
+using storage::network_access;
 using storage::trigger_kind;
 using storage::usage_record;
 using storage::usage_row;
@@ -102,13 +104,17 @@ struct function_change {
   caf::optional<uint32_t> memory_mb;
   caf::optional<uint32_t> timeout_s;
   caf::optional<std::map<std::string, std::string>> environment;
+  caf::optional<uint32_t> ephemeral_storage_mb;
+  caf::optional<uint32_t> concurrency_max; ///< concurrency_unset: none from now on
+  caf::optional<uint32_t> concurrency_reserved;
+  caf::optional<network_access> network;
   caf::optional<std::string> zip;        ///< the new archive
   caf::optional<uuid> expected_revision; ///< fails with conflict when it is not the present one
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, function_change& x) {
-    return f(x.handler, x.runtime, x.description, x.role, x.memory_mb, x.timeout_s, x.environment, x.zip,
-             x.expected_revision);
+    return f(x.handler, x.runtime, x.description, x.role, x.memory_mb, x.timeout_s, x.environment,
+             x.ephemeral_storage_mb, x.concurrency_max, x.concurrency_reserved, x.network, x.zip, x.expected_revision);
   }
 };
 
@@ -186,12 +192,14 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(troupe, (std::vector<troupe::usage_record>))
   CAF_ADD_TYPE_ID(troupe, (std::vector<troupe::usage_row>))
   CAF_ADD_TYPE_ID(troupe, (std::vector<troupe::function_metrics>))
+  CAF_ADD_TYPE_ID(troupe, (troupe::throttle))
 
 CAF_END_TYPE_ID_BLOCK(troupe)
 
 namespace troupe::atom {
 
 using invoke = caf::atom_constant<caf::atom("invoke")>;
+using refuse = caf::atom_constant<caf::atom("refuse")>;
 using again = caf::atom_constant<caf::atom("again")>;
 using idle = caf::atom_constant<caf::atom("idle")>;
 using ready = caf::atom_constant<caf::atom("ready")>;
@@ -239,6 +247,8 @@ using sandbox_actor = caf::typed_actor<
 using worker_actor = caf::typed_actor<
   // Runs the invocation in a sandbox of its version; fails with too_many_requests, shutting_down or sandbox_failed.
   caf::replies_to<atom::invoke, invocation>::with<outcome>,
+  // From the balancer: records the invocation as refused for that reason, and answers with it. Nothing is run.
+  caf::replies_to<atom::refuse, invocation, throttle>::with<outcome>,
   // From the handler store: a revision of that bundle is no longer deployed. Its sandboxes end, each once it is idle.
   caf::reacts_to<atom::retire, uuid, digest>,
   // Hands all usage records to the ledger; answers once they are on their way.

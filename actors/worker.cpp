@@ -327,6 +327,11 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
   self->set_down_handler([self](const caf::down_msg& down) { miss(self, down); });
   return {
     [self](atom::invoke, invocation& call) { return take(self, call, arrival::first); },
+    [self](atom::refuse, const invocation& call, throttle why) -> caf::result<outcome> {
+      keep(self, self->state.settings.books.throttled(call));
+      tick_soon(self);
+      return make_throttled(why);
+    },
     [self](atom::retire, const uuid& revision, const digest& bundle) {
       self->state.retired.emplace(revision, bundle);
       self->state.pool.retire(revision);

@@ -62,6 +62,20 @@ caf::error make_error(errc code, std::string what) {
   return {static_cast<uint8_t>(code), category, caf::make_message(std::move(what))};
 }
 
+caf::error make_throttled(throttle which) {
+  return {static_cast<uint8_t>(errc::too_many_requests), category,
+          caf::make_message(std::string{face_of(which).what}, static_cast<uint8_t>(which))};
+}
+
+caf::optional<throttle> throttle_of(const caf::error& error) {
+  if (code_of(error) != errc::too_many_requests || !error.context().match_elements<std::string, uint8_t>())
+    return caf::none;
+  const auto which = error.context().get_as<uint8_t>(1);
+  if (which >= throttle_count)
+    return caf::none; // of a later program
+  return static_cast<throttle>(which);
+}
+
 errc code_of(const caf::error& error) noexcept {
   if (!error)
     return errc::none;
@@ -73,8 +87,11 @@ errc code_of(const caf::error& error) noexcept {
 }
 
 std::string what_of(const caf::error& error) {
-  if (error && error.category() == category && error.context().match_elements<std::string>())
-    return error.context().get_as<std::string>(0);
+  if (error && error.category() == category) {
+    const auto& context = error.context();
+    if (context.match_elements<std::string>() || context.match_elements<std::string, uint8_t>())
+      return context.get_as<std::string>(0);
+  }
   return std::string{row_of(code_of(error)).what};
 }
 

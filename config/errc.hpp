@@ -1,6 +1,9 @@
 #pragma once
 
+#include "config/throttle.hpp"
+
 #include <caf/error.hpp>
+#include <caf/optional.hpp>
 
 #include <cstdint>
 #include <string>
@@ -22,7 +25,7 @@ enum class errc : uint8_t {
   payload_too_large,  ///< a body over its limit
   headers_too_large,  ///< header fields over their limit
   request_timeout,    ///< the client was too slow with its request
-  too_many_requests,  ///< queue or memory budget full: nothing was run
+  too_many_requests,  ///< a limit was reached (config/throttle.hpp): nothing was run
   shutting_down,      ///< the node accepts nothing new
   unavailable,        ///< a part of the node or another node cannot be reached
   sandbox_failed,     ///< the sandbox could not be made (the machine's fault, not the function's)
@@ -49,6 +52,12 @@ std::string_view name_of(errc code) noexcept;
 /// Makes the error that travels between actors; `what` is one line for the person who asked, without paths or pids
 /// of the node.
 caf::error make_error(errc code, std::string what = {});
+
+/// The too_many_requests that says which limit was reached, in that limit's words.
+caf::error make_throttled(throttle which);
+
+/// Which limit `error` is about; none when it is about something else or does not say.
+caf::optional<throttle> throttle_of(const caf::error& error);
 
 /// The code inside `error`; `internal` for errors of CAF itself except those that mean an actor is gone.
 errc code_of(const caf::error& error) noexcept;

@@ -46,7 +46,11 @@ inline constexpr uint32_t memory_mb_default = 128;
 inline constexpr uint32_t timeout_s_min = 1;
 inline constexpr uint32_t timeout_s_max = 900;
 inline constexpr uint32_t timeout_s_default = 3;
-inline constexpr size_t functions_max = 10'000; ///< a node
+inline constexpr uint32_t ephemeral_storage_mb_min = 512; ///< /tmp of a sandbox; MB means MiB here, too
+inline constexpr uint32_t ephemeral_storage_mb_max = 10'240;
+inline constexpr uint32_t ephemeral_storage_mb_default = 512;
+inline constexpr uint32_t concurrency_max = 100'000; ///< that a function or a tenant can be given
+inline constexpr size_t functions_max = 10'000;      ///< a node
 
 // Archives
 inline constexpr size_t archive_bytes_max = 50 * mib;   ///< as sent
@@ -101,6 +105,10 @@ inline constexpr auto drain_time_max = 20min; ///< the longest timeout of a func
 inline constexpr auto flush_interval_max = 10s;
 inline constexpr auto granularity_min = 1ms;
 inline constexpr auto granularity_max = 1min;
+inline constexpr size_t tenants_max = 1000;            ///< that the file may name
+inline constexpr size_t tenant_name_bytes_max = 63;    ///< a DNS label
+inline constexpr uint32_t tenant_rate_max = 1'000'000; ///< requests a second
+inline constexpr uint32_t tenant_weight_max = 1000;
 inline constexpr uint64_t price_pico_max = 1'000'000'000'000'000; ///< 1,000 units of the currency
 
 // The command-line program

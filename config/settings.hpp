@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 
 /// What a user may set, one struct a section of the configuration file. The members' defaults are the program's
@@ -50,6 +51,14 @@ struct log_settings {
   std::string format = "text"; ///< or json
 };
 
+/// What one tenant may use. One that the file does not name has these defaults.
+struct tenant_settings {
+  uint64_t memory_bytes = 0;        ///< the sum of the memory limits of its sandboxes; 0: no limit
+  uint32_t concurrency = 0;         ///< invocations that run at one time; 0: no limit
+  uint32_t requests_per_second = 0; ///< 0: no limit
+  uint32_t weight = 1;              ///< its share, beside those of others, when there is not enough for all
+};
+
 struct settings {
   node_settings node;
   http_settings http;
@@ -57,6 +66,7 @@ struct settings {
   ledger_settings ledger;
   billing_settings billing;
   log_settings log;
+  std::map<std::string, tenant_settings> tenants; ///< by name, from the file's [tenant.NAME]
 };
 
 } // namespace troupe::config

@@ -46,6 +46,11 @@ inline bool put(invocation_status& member, uint64_t value) {
   return value <= static_cast<uint64_t>(invocation_status::throttled);
 }
 
+inline bool put(network_access& member, uint64_t value) {
+  member = static_cast<network_access>(value);
+  return value <= static_cast<uint64_t>(network_access::egress);
+}
+
 inline bool put(trigger_kind& member, uint64_t value) {
   member = static_cast<trigger_kind>(value);
   return value <= static_cast<uint64_t>(trigger_kind::api);

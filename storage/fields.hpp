@@ -15,6 +15,10 @@ void function_fields(Visitor&& field, Function& x) {
   field("mb", x.config.memory_mb);
   field("timeout", x.config.timeout_s);
   field("env", x.config.environment);
+  field("tmp", x.config.ephemeral_storage_mb);
+  field("most", x.config.concurrency_max);
+  field("kept", x.config.concurrency_reserved);
+  field("net", x.config.network);
   field("version", x.version);
   field("rev", x.revision);
   field("bundle", x.bundle);

@@ -44,6 +44,14 @@ std::string_view name_of(invocation_status status) noexcept {
   return "unknown";
 }
 
+std::string_view name_of(network_access network) noexcept {
+  switch (network) {
+    case network_access::none: return "none";
+    case network_access::egress: return "egress";
+  }
+  return "unknown";
+}
+
 std::string_view name_of(trigger_kind trigger) noexcept {
   switch (trigger) {
     case trigger_kind::http: return "http";

@@ -13,6 +13,14 @@
 /// The values that are stored and that travel between actors. All are plain: copied, compared, sent.
 namespace troupe::storage {
 
+/// What a function's sandboxes reach: nothing but themselves, or the world outside, which does not reach them.
+enum class network_access : uint8_t { none, egress };
+
+std::string_view name_of(network_access network) noexcept; ///< "none", "egress"
+
+/// The concurrency_max of a function that has none set. 0 is another thing: such a function takes no invocation.
+inline constexpr uint32_t concurrency_unset = UINT32_MAX;
+
 /// What an owner sets of a function.
 struct function_config {
   std::string tenant = "default";
@@ -24,12 +32,17 @@ struct function_config {
   uint32_t memory_mb = limits::memory_mb_default;
   uint32_t timeout_s = limits::timeout_s_default;
   std::map<std::string, std::string> environment;
+  uint32_t ephemeral_storage_mb = limits::ephemeral_storage_mb_default; ///< /tmp of a sandbox
+  uint32_t concurrency_max = concurrency_unset;                         ///< invocations that run at one time
+  uint32_t concurrency_reserved = 0;                                    ///< sandboxes that no other function may take
+  network_access network = network_access::none;
 
   auto operator<=>(const function_config&) const = default;
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, function_config& x) {
-    return f(x.tenant, x.name, x.runtime, x.handler, x.description, x.role, x.memory_mb, x.timeout_s, x.environment);
+    return f(x.tenant, x.name, x.runtime, x.handler, x.description, x.role, x.memory_mb, x.timeout_s, x.environment,
+             x.ephemeral_storage_mb, x.concurrency_max, x.concurrency_reserved, x.network);
   }
 };
 
@@ -37,7 +50,7 @@ struct function_config {
 struct function_version {
   function_config config;
   std::string version = "$LATEST";
-  uuid revision;             ///< new with each change: sandboxes belong to a revision
+  uuid revision;             ///< new with each change but that of concurrency: sandboxes belong to a revision
   digest bundle;             ///< SHA-256 of the archive
   uint64_t bundle_bytes = 0; ///< of the archive
   int64_t modified_ms = 0;   ///< since the epoch

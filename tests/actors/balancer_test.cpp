@@ -17,6 +17,7 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer) {
       result.payload = call.function->revision.to_string();
       return result;
     },
+    [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); },
     [](atom::retire, const uuid&, const digest&) {},
     [](atom::flush) { return caf::unit; },
     [](atom::status) { return worker_status{}; },

@@ -49,7 +49,7 @@ inline balancer_actor::behavior_type fake_balancer(balancer_actor::stateful_poin
       if (call.name == "out_of_memory")
         return outcome_of(call, invocation_status::out_of_memory, document);
       if (call.name == "busy")
-        return make_error(errc::too_many_requests);
+        return make_throttled(throttle::function_concurrency);
       if (call.name == "stopping")
         return make_error(errc::shutting_down);
       if (call.name == "broken")
@@ -84,6 +84,7 @@ inline worker_actor::behavior_type fake_worker(worker_actor::stateful_pointer<wo
   self->state.status = status;
   return {
     [](atom::invoke, const invocation&) -> caf::result<outcome> { return make_error(errc::internal); },
+    [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); },
     [](atom::retire, const uuid&, const digest&) {},
     [self](atom::flush) -> caf::result<caf::unit_t> {
       ++self->state.flushes;

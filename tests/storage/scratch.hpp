@@ -63,6 +63,10 @@ inline function_version sample_function(std::string name, std::string_view zip) 
   function.config.memory_mb = 256;
   function.config.timeout_s = 30;
   function.config.environment = {{"A", "1"}, {"B", std::string(300, 'b')}};
+  function.config.ephemeral_storage_mb = 1024;
+  function.config.concurrency_max = 0;
+  function.config.concurrency_reserved = 3;
+  function.config.network = network_access::egress;
   function.revision = uuid::make();
   function.bundle = digest::of(zip);
   function.bundle_bytes = zip.size();

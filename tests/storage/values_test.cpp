@@ -65,6 +65,36 @@ CAF_TEST(functions come back as they were) {
   CAF_CHECK(must(decode_function(key_of(empty), encoded(empty))) == empty);
 }
 
+CAF_TEST(a function of an earlier program has the defaults of what is new) {
+  const auto key = function_key("t", "f");
+  const auto function = must(decode_function(key, map_of(3, [](auto& to) {
+                                               to.pack(std::string{"v"});
+                                               to.pack(1);
+                                               to.pack(std::string{"mb"});
+                                               to.pack(512);
+                                               to.pack(std::string{"timeout"});
+                                               to.pack(7);
+                                             })));
+  CAF_CHECK_EQUAL(function.config.memory_mb, 512u);
+  CAF_CHECK_EQUAL(function.config.ephemeral_storage_mb, 512u);
+  CAF_CHECK_EQUAL(function.config.concurrency_max, concurrency_unset);
+  CAF_CHECK_EQUAL(function.config.concurrency_reserved, 0u);
+  CAF_CHECK(function.config.network == network_access::none);
+}
+
+CAF_TEST(a network that is not known is damage) {
+  const auto with = [](uint64_t value) {
+    return decode_function(function_key("t", "f"), map_of(2, [value](auto& to) {
+                             to.pack(std::string{"v"});
+                             to.pack(1);
+                             to.pack(std::string{"net"});
+                             to.pack(value);
+                           }));
+  };
+  CAF_CHECK(must(with(1)).config.network == network_access::egress);
+  CAF_CHECK(damaged(with(2).error()));
+}
+
 CAF_TEST(records come back as they were) {
   auto record = sample_record(1'700'000'000'000, 123);
   CAF_CHECK(must(decode_record(key_of(record), encoded(record))) == record);
