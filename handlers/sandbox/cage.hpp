@@ -25,7 +25,7 @@ inline constexpr int cage_set_up = 5;
 inline constexpr unsigned cage_user = 1000;
 
 /// Turns the calling process, freshly cloned into sandbox_namespaces() with its ids mapped, into a blank sandbox: all
-/// that is the same for every function. cage.cpp is the list of steps. A step that fails is reported (step_report) and
+/// that is the same for every function. cage_steps.cpp is the list. A step that fails is reported (step_report) and
 /// ends the process. Single-threaded; allocates nothing, since each page that is touched is a page copied.
 void build_cage(cage_plan plan) noexcept;
 

@@ -1,0 +1,211 @@
+#include "handlers/sandbox/cage_steps.hpp"
+
+#include "config/limits.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/keyctl.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace troupe::handlers {
+namespace {
+
+bool write_byte(int fd, char byte) noexcept {
+  return ::write(fd, &byte, 1) == 1;
+}
+
+bool attach(int mount, const char* directory) noexcept {
+  return ::move_mount(mount, "", AT_FDCWD, directory, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+}
+
+bool limit(__rlimit_resource_t resource, rlim_t value) noexcept {
+  rlimit present{};
+  if (::getrlimit(resource, &present) != 0)
+    return false;
+  const rlim_t bounded = std::min(value, present.rlim_max); // raising would take a privilege
+  const rlimit next{bounded, bounded};
+  return ::setrlimit(resource, &next) == 0;
+}
+
+// The steps. Each returns false with errno set when it fails.
+
+bool join_cgroups(cage_plan& plan) noexcept {
+  return std::ranges::all_of(plan.cgroups, [](int tasks) { return write_byte(tasks, '0'); }); // 0: whoever writes
+}
+
+bool hide_cgroups(cage_plan&) noexcept {
+  return ::unshare(CLONE_NEWCGROUP) == 0;
+}
+
+bool attach_tmp(cage_plan& plan) noexcept {
+  return attach(plan.tmp, "/tmp");
+}
+
+bool mount_proc(cage_plan&) noexcept {
+  return ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0;
+}
+
+/// Of what a user namespace counts. A kernel that does not count it does not have it.
+bool allow_none(const char* setting) noexcept {
+  const int file = ::open(setting, O_WRONLY | O_CLOEXEC);
+  return file < 0 ? errno == ENOENT : write_byte(file, '0'); // closed with the rest, when descriptors are
+}
+
+bool forbid_user_namespaces(cage_plan&) noexcept {
+  return allow_none("/proc/sys/user/max_user_namespaces");
+}
+
+bool forbid_watches(cage_plan&) noexcept {
+  return allow_none("/proc/sys/user/max_inotify_instances") && allow_none("/proc/sys/user/max_fanotify_groups");
+}
+
+bool take_name(cage_plan&) noexcept {
+  return ::sethostname("sandbox", 7) == 0 && ::setdomainname("", 0) == 0;
+}
+
+bool leave_process_group(cage_plan&) noexcept {
+  return ::setpgid(0, 0) == 0;
+}
+
+bool keep_six_descriptors(cage_plan& plan) noexcept {
+  constexpr int out_of_the_way = 64;
+  const int events = ::fcntl(plan.events, F_DUPFD, out_of_the_way);
+  const int answers = ::fcntl(plan.answers, F_DUPFD, out_of_the_way);
+  const int log = ::fcntl(plan.log, F_DUPFD, out_of_the_way);
+  const int set_up = ::fcntl(plan.set_up, F_DUPFD, out_of_the_way);
+  const int null = ::open("/dev/null", O_RDWR);
+  if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(log, 1) < 0 || ::dup2(log, 2) < 0
+      || ::dup3(events, cage_events, O_CLOEXEC) < 0 || ::dup3(answers, cage_answers, O_CLOEXEC) < 0
+      || ::dup3(set_up, cage_set_up, O_CLOEXEC) < 0)
+    return false;
+  plan.set_up = cage_set_up;
+  return ::close_range(cage_set_up + 1, ~0U, 0) == 0;
+}
+
+bool attach_bundle(cage_plan& plan) noexcept {
+  return attach(plan.bundle, "/var/task") && ::close(plan.bundle) == 0;
+}
+
+bool enter_bundle(cage_plan&) noexcept {
+  return ::chdir("/var/task") == 0;
+}
+
+bool take_keyring(cage_plan&) noexcept {
+  return ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0 || errno == ENOSYS; // a kernel without keys
+}
+
+bool give_way(cage_plan&) noexcept {
+  const sched_param none{};
+  return ::sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+}
+
+bool limit_resources(cage_plan&) noexcept {
+  return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, limits::open_files_max)
+      && limit(RLIMIT_FSIZE, limits::tmp_bytes_max) && limit(RLIMIT_MEMLOCK, 64 * limits::kib)
+      && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_SIGPENDING, limits::pending_signals_max);
+}
+
+bool drop_bounding_set(cage_plan&) noexcept {
+  int capability = 0;
+  while (::prctl(PR_CAPBSET_DROP, capability) == 0)
+    ++capability;
+  return errno == EINVAL; // there is no further capability
+}
+
+bool lock_securebits(cage_plan&) noexcept {
+  constexpr unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP
+                               | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE
+                               | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  return ::prctl(PR_SET_SECUREBITS, bits) == 0;
+}
+
+bool become_user(cage_plan&) noexcept {
+  return ::setgroups(0, nullptr) == 0 && ::setresgid(cage_user, cage_user, cage_user) == 0
+      && ::setresuid(cage_user, cage_user, cage_user) == 0;
+}
+
+bool drop_capabilities(cage_plan&) noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[2] = {};
+  return ::syscall(SYS_capset, &header, none) == 0;
+}
+
+bool own_proc_files(cage_plan&) noexcept {
+  return ::prctl(PR_SET_DUMPABLE, 1) == 0;
+}
+
+bool forbid_new_privileges(cage_plan&) noexcept {
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+// The child's set-up, read from top to bottom. The order matters: what a later step needs, no earlier one takes away.
+
+/// What is done ahead of time, when it is not known yet which function the sandbox will be for.
+constexpr step blank[] = {
+  // No signal to "my process group" reaches the zygote or another sandbox. It stays in the zygote's session: where the
+  // scheduler groups by session, all sandboxes together weigh no more than the node.
+  // In the zygote's group the node looks for children that it has not been told of.
+  {"leave the process group", leave_process_group},
+  // Early, so that all memory from here on is charged to the sandbox, and no process escapes its limit.
+  {"join the cgroups", join_cgroups},
+  // /proc/self/cgroup shows "/" from here on, not where the node keeps it.
+  {"make a cgroup namespace", hide_cgroups},
+
+  // The root tree is the zygote's, read-only, copied by the clone. It lacks what differs from sandbox to sandbox.
+  {"mount /tmp", attach_tmp},
+  {"mount /proc", mount_proc},
+
+  // In a user namespace of its own a handler would hold all capabilities again: the widest door into the kernel.
+  {"forbid user namespaces", forbid_user_namespaces},
+  // Their number is counted for the node's user, too, and a watch on the shared system files sees who else uses them.
+  {"forbid file watches", forbid_watches},
+  // Or it would hold the keys of whoever started the node, and leave its own to the next sandbox.
+  {"take a keyring of its own", take_keyring},
+  {"set the host name", take_name},
+  // The zygote's control socket is among those closed.
+  {"keep six descriptors", keep_six_descriptors},
+  {"set resource limits", limit_resources},
+  // A handler that has been given an event does not push aside the node's thread, which has more to give.
+  {"give way to the node", give_way},
+
+  // Bounding set and securebits need a capability that the change of user takes away.
+  {"drop the bounding set", drop_bounding_set},
+  {"lock the securebits", lock_securebits},
+};
+
+/// What is left to do when the function is known; no code of its has run yet.
+constexpr step last[] = {
+  {"mount the bundle", attach_bundle},
+  {"enter the bundle", enter_bundle},
+
+  // The capabilities themselves go last, since the change of user needs them.
+  {"become the sandbox's user", become_user},
+  {"drop all capabilities", drop_capabilities},
+  // The change of user made /proc/self root's; a handler may read its own.
+  {"own the files in /proc", own_proc_files},
+  // Nothing that is executed from here on gains anything. A system-call filter belongs after this line: it needs the
+  // promise made here, and everything above needs calls that it would refuse.
+  {"forbid new privileges", forbid_new_privileges},
+};
+
+} // namespace
+
+std::span<const step> blank_steps() noexcept {
+  return blank;
+}
+
+std::span<const step> last_steps() noexcept {
+  return last;
+}
+
+} // namespace troupe::handlers
