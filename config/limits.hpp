@@ -74,6 +74,8 @@ inline constexpr size_t blank_sandboxes_max = 256;       ///< sandboxes kept rea
 /// Those that are ending included, whose places are free again for the worker but not yet for the machine.
 inline constexpr size_t sandbox_cells_max = sandboxes_max + blank_sandboxes_max + launches_in_flight_max;
 inline constexpr uint32_t processes_max = 256;     ///< a sandbox (pids cgroup)
+inline constexpr uint32_t node_processes_max = 32'768; ///< all sandboxes together
+inline constexpr uint32_t memory_mb_a_core = 1769; ///< a function's CPU grows with its memory; here it is a whole core
 inline constexpr size_t tmp_bytes_max = 512 * mib; ///< /tmp of a sandbox
 inline constexpr uint64_t tmp_inodes_max = 65'536;
 inline constexpr uint64_t open_files_max = 1024;     ///< a process inside a sandbox

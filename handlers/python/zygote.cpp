@@ -6,6 +6,7 @@
 #include "handlers/sandbox/clone.hpp"
 #include "handlers/sandbox/keeper.hpp"
 #include "handlers/sandbox/namespaces.hpp"
+#include "handlers/sandbox/syscall_filter.hpp"
 #include "handlers/sandbox/tree.hpp"
 #include "handlers/sandbox/zygote_protocol.hpp"
 #include "handlers/wire/fd_passing.hpp"
@@ -75,10 +76,11 @@ public:
 private:
   void answer(const wire::fd_message& message);
   void prepare();
-  void launch(uint32_t slot, const std::vector<unique_fd>& fds);
+  void launch(const zygote_request& request, const std::vector<unique_fd>& fds);
   sandbox_parts take_parts();
   void go_home();
-  [[noreturn]] void run_child(const std::vector<unique_fd>& fds, int tmp, barrier& gate) noexcept;
+  [[noreturn]] void run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
+                              barrier& gate) noexcept;
 
   unique_fd home_; ///< its own network namespace, which it leaves for the moment of a clone
   std::vector<sandbox_parts> prepared_;
@@ -98,8 +100,9 @@ void zygote::answer(const wire::fd_message& message) {
   const auto request = message_of<zygote_request>(message.bytes);
   if (request && request->kind == request_kind::prepare)
     return prepare();
-  if (request && request->kind == request_kind::launch && message.fds.size() > launch_fd::first_cgroup)
-    return launch(request->slot, message.fds);
+  if (request && request->kind == request_kind::launch
+      && message.fds.size() >= launch_fd::first_cgroup + (request->has_birthplace ? 1 : 0))
+    return launch(*request, message.fds);
   throw std::system_error{EBADMSG, std::generic_category(), "understand a request"};
 }
 
@@ -126,19 +129,20 @@ sandbox_parts zygote::take_parts() {
   return parts;
 }
 
-void zygote::launch(uint32_t slot, const std::vector<unique_fd>& fds) {
+void zygote::launch(const zygote_request& request, const std::vector<unique_fd>& fds) {
   const sandbox_parts parts = take_parts();
   barrier gate;
   check(::setns(parts.network.get(), CLONE_NEWNET), "enter the sandbox's network"); // the child inherits it
   unique_fd pidfd;
   before_fork();
-  const pid_t pid = clone_sibling(sandbox_namespaces(), pidfd);
+  const int birthplace = request.has_birthplace ? fds[launch_fd::first_cgroup].get() : -1;
+  const pid_t pid = clone_sibling(sandbox_namespaces(), birthplace, pidfd);
   if (pid == 0)
-    run_child(fds, parts.tmp.get(), gate);
+    run_child(request, fds, parts.tmp.get(), gate);
   const int child[] = {pidfd.get()};
   try {
     check(pid, "clone a sandbox");
-    write_id_maps(pid, slot);
+    write_id_maps(pid, request.slot);
     // The node is told first: a child that it does not know of never gets past the barrier.
     zygote_reply reply;
     reply.kind = reply_kind::launched;
@@ -153,11 +157,12 @@ void zygote::launch(uint32_t slot, const std::vector<unique_fd>& fds) {
 }
 
 /// noexcept: an error that got out of here would find the zygote's handlers, and a second zygote would run.
-void zygote::run_child(const std::vector<unique_fd>& fds, int tmp, barrier& gate) noexcept {
+void zygote::run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
+                       barrier& gate) noexcept {
   gate.wait();
   int cgroups[wire::passed_fds_max];
   size_t count = 0;
-  for (size_t i = launch_fd::first_cgroup; i < fds.size(); ++i)
+  for (size_t i = launch_fd::first_cgroup + (request.has_birthplace ? 1 : 0); i < fds.size(); ++i)
     cgroups[count++] = fds[i].get();
   build_cage({.events = fds[launch_fd::events].get(),
               .answers = fds[launch_fd::answers].get(),
@@ -190,7 +195,7 @@ void become_zygote() {
   const unique_fd keeper = start_keeper(life_fd);
   barrier gate;
   unique_fd pidfd;
-  if (check(clone_sibling(0, pidfd), "clone the zygote") == 0) {
+  if (check(clone_sibling(0, -1, pidfd), "clone the zygote") == 0) {
     ::close(life_fd);
     return gate.wait();
   }
@@ -214,6 +219,7 @@ void settle(const std::string& mount_point) {
   enter_tree();
   // A huge page would be copied as a whole at a child's first write into it.
   check(::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), "switch huge pages off");
+  prepare_syscall_filter();
   start_interpreter();
 }
 

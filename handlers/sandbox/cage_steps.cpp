@@ -1,6 +1,7 @@
 #include "handlers/sandbox/cage_steps.hpp"
 
 #include "config/limits.hpp"
+#include "handlers/sandbox/syscall_filter.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -148,6 +149,10 @@ bool forbid_new_privileges(cage_plan&) noexcept {
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
+bool filter_system_calls(cage_plan&) noexcept {
+  return load_syscall_filter();
+}
+
 // The child's set-up, read from top to bottom. The order matters: what a later step needs, no earlier one takes away.
 
 /// What is done ahead of time, when it is not known yet which function the sandbox will be for.
@@ -193,9 +198,10 @@ constexpr step last[] = {
   {"drop all capabilities", drop_capabilities},
   // The change of user made /proc/self root's; a handler may read its own.
   {"own the files in /proc", own_proc_files},
-  // Nothing that is executed from here on gains anything. A system-call filter belongs after this line: it needs the
-  // promise made here, and everything above needs calls that it would refuse.
+  // Nothing that is executed from here on gains anything.
   {"forbid new privileges", forbid_new_privileges},
+  // Last, since it refuses most of the calls above; and it asks for the promise of the line before.
+  {"filter system calls", filter_system_calls},
 };
 
 } // namespace

@@ -23,13 +23,16 @@ namespace {
 /// Pages of files that a sandbox was first to read stay charged to its group; with more of those, it is not reused.
 constexpr uint64_t leftover_bytes_max = 4 * limits::mib;
 
-const char* join_file(cgroup_version version) {
-  // Writing `tasks` moves one thread and takes none of the locks that make `cgroup.procs` wait for milliseconds.
-  return version == cgroup_version::v1 ? "/tasks" : "/cgroup.procs";
-}
+/// cpu.cfs_period_us and cpu.max: the kernel's own default.
+constexpr uint64_t cpu_period_us = 100'000;
 
 caf::error failed(const char* step, int error) {
   return make_error(errc::sandbox_failed, std::string{step} + ": " + std::strerror(error));
+}
+
+caf::error write_setting(const std::string& path, std::string_view text, const char* step) {
+  const int error = write_small_file(path, text);
+  return error == 0 ? caf::error{} : failed(step, error);
 }
 
 /// A setting that the machine may lack.
@@ -60,90 +63,178 @@ uint64_t read_number(const std::string& path) {
   return text ? number_in(*text) : 0;
 }
 
-const char* peak_file(cgroup_version version) {
-  return version == cgroup_version::v1 ? "/memory.max_usage_in_bytes" : "/memory.peak";
+bool is_v1(const cgroup_controller& place) noexcept {
+  return place.version == cgroup_version::v1;
+}
+
+std::string peak_file(const cgroup_controller& memory) {
+  return memory.root + (is_v1(memory) ? "/memory.max_usage_in_bytes" : "/memory.peak");
+}
+
+std::string usage_file(const cgroup_controller& memory) {
+  return memory.root + (is_v1(memory) ? "/memory.usage_in_bytes" : "/memory.current");
+}
+
+unique_fd open_to_read(const std::string& path) {
+  return unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
 }
 
 } // namespace
 
-sandbox_cgroup::sandbox_cgroup(cgroup_version memory_version, std::string memory_dir, std::string pids_dir,
-                               cgroup_version pids_version)
-  : memory_version_{memory_version},
-    pids_version_{pids_version},
-    memory_dir_{std::move(memory_dir)},
-    pids_dir_{std::move(pids_dir)} {}
+std::string cgroup_layout::missing() const {
+  std::string names;
+  for (const auto& [name, place] : {std::pair{"memory", &memory}, std::pair{"pids", &pids}, std::pair{"cpu", &cpu},
+                                    std::pair{"freezer", &freezer}})
+    if (!*place)
+      names += (names.empty() ? "" : ", ") + std::string{name};
+  return names;
+}
 
 sandbox_cgroup::sandbox_cgroup(sandbox_cgroup&& other) noexcept
-  : memory_version_{other.memory_version_},
-    pids_version_{other.pids_version_},
-    memory_dir_{std::exchange(other.memory_dir_, {})},
-    pids_dir_{std::exchange(other.pids_dir_, {})} {}
+  : memory_{std::exchange(other.memory_, {})},
+    pids_{std::exchange(other.pids_, {})},
+    cpu_{std::exchange(other.cpu_, {})},
+    freezer_{std::exchange(other.freezer_, {})} {}
 
 caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, const std::string& parent,
-                                                   uint32_t slot) {
+                                                   uint32_t slot, uint32_t owner) {
   const std::string below = "/" + parent + "/" + std::to_string(slot);
-  sandbox_cgroup result{layout.memory.version, layout.memory.root + below, layout.pids.root + below,
-                        layout.pids.version};
-  for (const std::string* directory : {&result.memory_dir_, &result.pids_dir_})
-    if (::mkdir(directory->c_str(), 0755) != 0 && errno != EEXIST)
+  const auto within = [&below](const place& hierarchy) {
+    return hierarchy ? place{{hierarchy->version, hierarchy->root + below}} : place{};
+  };
+  sandbox_cgroup result;
+  result.memory_ = within(layout.memory);
+  result.pids_ = within(layout.pids);
+  result.cpu_ = within(layout.cpu);
+  result.freezer_ = within(layout.freezer);
+  for (const auto& directory : result.directories())
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
       return failed("make a cgroup", errno);
-  if (const int error = write_small_file(result.pids_dir_ + "/pids.max", std::to_string(limits::processes_max)))
-    return failed("limit the processes", error);
-  if (layout.memory.version == cgroup_version::v2) // a sandbox that has lost one process to its limit is lost
-    if (auto err = write_if_there(result.memory_dir_ + "/memory.oom.group", "1", "bind the cgroup's fate"))
+  if (result.freezer_ && !is_v1(*result.freezer_)
+      && ::chown((result.freezer_->root + "/cgroup.procs").c_str(), owner, owner) != 0)
+    return failed("give a cgroup to the zygote", errno);
+  if (result.pids_)
+    if (auto err =
+          write_setting(result.pids_->root + "/pids.max", std::to_string(limits::processes_max), "limit the processes"))
+      return err;
+  if (result.memory_ && !is_v1(*result.memory_)) // a sandbox that has lost one process to its limit is lost
+    if (auto err = write_if_there(result.memory_->root + "/memory.oom.group", "1", "bind the cgroup's fate"))
       return err;
   return result;
 }
 
 sandbox_cgroup::~sandbox_cgroup() {
-  if (memory_dir_.empty())
-    return;
-  for (const std::string* directory : {&memory_dir_, &pids_dir_})
-    if (::rmdir(directory->c_str()) != 0 && errno != ENOENT)
+  for (const std::string& directory : directories())
+    if (::rmdir(directory.c_str()) != 0 && errno != ENOENT)
       spdlog::warn("a cgroup of a sandbox stays behind: {}", std::strerror(errno));
 }
 
+std::vector<std::string> sandbox_cgroup::directories() const {
+  std::vector<std::string> result;
+  for (const place* each : {&memory_, &pids_, &cpu_, &freezer_})
+    if (*each && std::ranges::find(result, (*each)->root) == result.end())
+      result.push_back((*each)->root);
+  return result;
+}
+
+caf::error sandbox_cgroup::limit(const sandbox_limits& to) {
+  if (auto err = limit_memory(uint64_t{to.memory_mb} * limits::mib))
+    return err;
+  return limit_cpu(to.memory_mb);
+}
+
 caf::error sandbox_cgroup::limit_memory(uint64_t bytes) {
+  if (!memory_)
+    return {};
   const std::string text = std::to_string(bytes);
-  const bool v1 = memory_version_ == cgroup_version::v1;
-  if (const int error = write_small_file(memory_dir_ + (v1 ? "/memory.limit_in_bytes" : "/memory.max"), text))
-    return failed("limit the memory", error);
-  return v1 ? write_if_there(memory_dir_ + "/memory.memsw.limit_in_bytes", text, "limit memory and swap")
-            : write_if_there(memory_dir_ + "/memory.swap.max", "0", "limit the swap");
+  const std::string& directory = memory_->root;
+  if (!is_v1(*memory_)) {
+    if (auto err = write_setting(directory + "/memory.max", text, "limit the memory"))
+      return err;
+    return write_if_there(directory + "/memory.swap.max", "0", "limit the swap");
+  }
+  if (auto err = write_setting(directory + "/memory.limit_in_bytes", text, "limit the memory"))
+    return err;
+  return write_if_there(directory + "/memory.memsw.limit_in_bytes", text, "limit memory and swap");
+}
+
+caf::error sandbox_cgroup::limit_cpu(uint32_t memory_mb) {
+  if (!cpu_)
+    return {};
+  const uint64_t cores = (memory_mb + limits::memory_mb_a_core - 1) / limits::memory_mb_a_core;
+  const std::string quota = std::to_string(cores * cpu_period_us);
+  const auto share_of = [memory_mb](uint64_t full, uint64_t least, uint64_t most) {
+    return std::to_string(std::clamp(full * memory_mb / limits::memory_mb_a_core, least, most));
+  };
+  const std::string& directory = cpu_->root;
+  if (!is_v1(*cpu_)) {
+    if (auto err = write_setting(directory + "/cpu.weight", share_of(100, 1, 10'000), "weigh the CPU"))
+      return err;
+    return write_if_there(directory + "/cpu.max", quota + " " + std::to_string(cpu_period_us), "limit the CPU");
+  }
+  if (auto err = write_setting(directory + "/cpu.shares", share_of(1024, 2, 262'144), "weigh the CPU"))
+    return err;
+  return write_if_there(directory + "/cpu.cfs_quota_us", quota, "limit the CPU");
+}
+
+caf::expected<unique_fd> sandbox_cgroup::open_birthplace() const {
+  if (!freezer_ || is_v1(*freezer_))
+    return unique_fd{};
+  unique_fd result{::open(freezer_->root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!result)
+    return failed("open a cgroup", errno);
+  return result;
 }
 
 caf::expected<std::vector<unique_fd>> sandbox_cgroup::open_joins() const {
   std::vector<unique_fd> result;
-  result.emplace_back(::open((memory_dir_ + join_file(memory_version_)).c_str(), O_WRONLY | O_CLOEXEC));
-  if (pids_dir_ != memory_dir_)
-    result.emplace_back(::open((pids_dir_ + join_file(pids_version_)).c_str(), O_WRONLY | O_CLOEXEC));
-  for (const unique_fd& file : result)
-    if (!file)
+  for (const place* each : {&memory_, &pids_, &cpu_, &freezer_}) {
+    if (!*each || !is_v1(**each))
+      continue;
+    // Writing `tasks` moves one thread and takes none of the locks that make `cgroup.procs` wait for milliseconds.
+    result.emplace_back(::open(((*each)->root + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+    if (!result.back())
       return failed("open a cgroup", errno);
+  }
   return result;
 }
 
 unique_fd sandbox_cgroup::open_memory_peak() const {
-  return unique_fd{::open((memory_dir_ + peak_file(memory_version_)).c_str(), O_RDONLY | O_CLOEXEC)};
+  return memory_ ? open_to_read(peak_file(*memory_)) : unique_fd{};
+}
+
+unique_fd sandbox_cgroup::open_memory_now() const {
+  return memory_ ? open_to_read(usage_file(*memory_)) : unique_fd{};
+}
+
+freezer sandbox_cgroup::open_freezer() const {
+  if (!freezer_)
+    return {};
+  const std::string file = freezer_->root + (is_v1(*freezer_) ? "/freezer.state" : "/cgroup.freeze");
+  return {freezer_->version, unique_fd{::open(file.c_str(), O_WRONLY | O_CLOEXEC)}};
 }
 
 uint64_t sandbox_cgroup::memory_peak_bytes() const {
-  return read_number(memory_dir_ + peak_file(memory_version_));
+  return memory_ ? read_number(peak_file(*memory_)) : 0;
 }
 
 uint64_t sandbox_cgroup::oom_kills() const {
-  const auto text =
-    read_small_file(memory_dir_ + (memory_version_ == cgroup_version::v1 ? "/memory.oom_control" : "/memory.events"));
+  if (!memory_)
+    return 0;
+  const auto text = read_small_file(memory_->root + (is_v1(*memory_) ? "/memory.oom_control" : "/memory.events"));
   return text ? number_after("oom_kill", *text) : 0;
 }
 
 bool sandbox_cgroup::recycle() {
-  if (memory_version_ == cgroup_version::v2)
+  if (!memory_)
+    return true;
+  if (!is_v1(*memory_))
     return false; // memory.peak cannot be set back for readers to come
-  return read_number(memory_dir_ + "/memory.usage_in_bytes") <= leftover_bytes_max
-      && !write_if_there(memory_dir_ + "/memory.memsw.limit_in_bytes", "-1", "lift a limit")
-      && write_small_file(memory_dir_ + "/memory.limit_in_bytes", "-1") == 0
-      && write_small_file(memory_dir_ + "/memory.max_usage_in_bytes", "0") == 0;
+  const std::string& directory = memory_->root;
+  return read_number(usage_file(*memory_)) <= leftover_bytes_max
+      && !write_if_there(directory + "/memory.memsw.limit_in_bytes", "-1", "lift a limit")
+      && write_small_file(directory + "/memory.limit_in_bytes", "-1") == 0
+      && write_small_file(directory + "/memory.max_usage_in_bytes", "0") == 0;
 }
 
 } // namespace troupe::handlers

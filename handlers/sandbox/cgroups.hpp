@@ -1,55 +1,79 @@
 #pragma once
 
+#include "handlers/sandbox/freezer.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <caf/error.hpp>
 #include <caf/expected.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-/// Limits by control groups: memory and number of processes. Works with cgroup v1, with v2, and with machines that have
-/// one controller here and one there (systemd's hybrid layout keeps a v2 hierarchy without controllers beside v1).
+/// Limits by control groups: memory, number of processes, CPU; and standing still. Works with cgroup v1, with v2, and
+/// with machines that have one controller here and one there (systemd's hybrid layout keeps a v2 hierarchy without
+/// controllers beside v1).
 namespace troupe::handlers {
 
-enum class cgroup_version : uint8_t { v1, v2 };
-
-/// The hierarchy that a controller is in.
+/// The hierarchy that a controller is in, or a group's directory in it.
 struct cgroup_controller {
   cgroup_version version = cgroup_version::v2;
   std::string root; ///< its mount point
+
+  bool operator==(const cgroup_controller&) const = default;
 };
 
+/// What the machine has. A controller that is missing is not used; whether that is allowed, others decide.
 struct cgroup_layout {
-  cgroup_controller memory;
-  cgroup_controller pids;
+  std::optional<cgroup_controller> memory;
+  std::optional<cgroup_controller> pids;
+  std::optional<cgroup_controller> cpu;
+  std::optional<cgroup_controller> freezer; ///< every v2 hierarchy can, whatever its controllers
+
+  /// The names of those that are missing, with commas; empty when all are there.
+  std::string missing() const;
 };
 
-/// Finds the controllers from the text of /proc/self/mountinfo. Fails with not_supported, naming the one that no
-/// mounted hierarchy has.
-caf::expected<cgroup_layout> find_cgroups(std::string_view mountinfo);
+/// Finds the controllers from the text of /proc/self/mountinfo.
+cgroup_layout find_cgroups(std::string_view mountinfo);
 
-/// The group of one sandbox: one directory, or one in each of two hierarchies. Owned by one thread; removed with the
-/// object, by which time its processes must be gone.
+/// Limits of one sandbox.
+struct sandbox_limits {
+  uint32_t memory_mb = 0; ///< memory and swap together; CPU grows with it
+};
+
+/// The group of one sandbox: one directory in each hierarchy. Owned by one thread; removed with the object, by which
+/// time its processes must be gone.
 class sandbox_cgroup {
 public:
-  /// Makes it below the directory `parent` of the hierarchies, with a limit of processes and none of memory yet.
-  static caf::expected<sandbox_cgroup> make(const cgroup_layout& layout, const std::string& parent, uint32_t slot);
+  /// Makes it below the directory `parent` of the hierarchies, with a limit of processes and no others yet. `owner` is
+  /// the user who may make processes in it (v2).
+  static caf::expected<sandbox_cgroup> make(const cgroup_layout& layout, const std::string& parent, uint32_t slot,
+                                            uint32_t owner);
 
   sandbox_cgroup(sandbox_cgroup&& other) noexcept;
   sandbox_cgroup& operator=(sandbox_cgroup&&) = delete;
   ~sandbox_cgroup();
 
-  /// Memory and swap together; swap alone is zero where the machine counts it.
-  caf::error limit_memory(uint64_t bytes);
+  /// Memory and swap together, swap alone is zero where the machine counts it; a weight of CPU that grows with memory,
+  /// a core's at limits::memory_mb_a_core, and no more cores than that many, rounded up.
+  caf::error limit(const sandbox_limits& to);
 
-  /// Files to which a process writes "0" in order to join.
+  /// The directory in which a process is born by clone3 (CLONE_INTO_CGROUP), in v2; empty when there is no v2.
+  caf::expected<unique_fd> open_birthplace() const;
+
+  /// The v1 files to which a process writes "0" in order to join.
   caf::expected<std::vector<unique_fd>> open_joins() const;
 
-  /// The file with the high-water mark of memory in bytes, as decimal text; empty on kernels without it.
+  /// The file with the high-water mark of memory in bytes, as decimal text; empty when there is none.
   unique_fd open_memory_peak() const;
+
+  /// The same for what is charged now.
+  unique_fd open_memory_now() const;
+
+  freezer open_freezer() const;
 
   uint64_t memory_peak_bytes() const; ///< 0 when unknown
   uint64_t oom_kills() const;         ///< processes that were killed at the limit, since the group was made
@@ -59,13 +83,25 @@ public:
   bool recycle();
 
 private:
-  sandbox_cgroup(cgroup_version memory_version, std::string memory_dir, std::string pids_dir,
-                 cgroup_version pids_version);
+  /// A controller's directory for this group.
+  using place = std::optional<cgroup_controller>;
 
-  cgroup_version memory_version_;
-  cgroup_version pids_version_;
-  std::string memory_dir_; ///< empty once moved from
-  std::string pids_dir_;   ///< the same when both controllers are in one hierarchy
+  sandbox_cgroup() = default;
+  std::vector<std::string> directories() const;
+  caf::error limit_memory(uint64_t bytes);
+  caf::error limit_cpu(uint32_t memory_mb);
+
+  place memory_;
+  place pids_;
+  place cpu_;
+  place freezer_;
+};
+
+/// What bounds all sandboxes of a node together.
+struct node_cgroup_settings {
+  std::string name;          ///< one directory in each hierarchy, unique on the machine
+  uint64_t memory_bytes = 0; ///< 0: as much as the machine gives
+  uint32_t owner = 0;        ///< user of the zygote, which makes the sandboxes
 };
 
 /// The directory below which a node's sandboxes have theirs. Removed with the object.
@@ -73,21 +109,28 @@ class node_cgroup {
 public:
   /// Makes it, after removing what a killed node left under that name. Fails with already_running when processes are
   /// in there that do not end, and with not_supported when the controllers cannot be had.
-  static caf::expected<node_cgroup> make(cgroup_layout layout, std::string name);
+  static caf::expected<node_cgroup> make(cgroup_layout layout, node_cgroup_settings settings);
 
   node_cgroup(node_cgroup&& other) noexcept;
   node_cgroup& operator=(node_cgroup&&) = delete;
   ~node_cgroup();
 
-  caf::expected<sandbox_cgroup> make_sandbox(uint32_t slot) const { return sandbox_cgroup::make(layout_, name_, slot); }
+  caf::expected<sandbox_cgroup> make_sandbox(uint32_t slot) const {
+    return sandbox_cgroup::make(layout_, settings_.name, slot, settings_.owner);
+  }
+
+  /// A process may make others in this node's groups only when it is itself in one of them (v2).
+  caf::error admit(int pid) const;
 
 private:
-  node_cgroup(cgroup_layout layout, std::string name);
+  node_cgroup(cgroup_layout layout, node_cgroup_settings settings);
 
-  std::vector<std::string> directories() const;
+  std::vector<cgroup_controller> hierarchies() const;
+  caf::error prepare(const cgroup_controller& hierarchy) const;
+  caf::error limit_all() const;
 
   cgroup_layout layout_;
-  std::string name_; ///< empty once moved from
+  node_cgroup_settings settings_; ///< the name is empty once moved from
 };
 
 } // namespace troupe::handlers

@@ -6,7 +6,7 @@
 
 namespace troupe::handlers {
 
-pid_t clone_sibling(uint64_t namespaces, unique_fd& pidfd) noexcept {
+pid_t clone_sibling(uint64_t namespaces, int birthplace, unique_fd& pidfd) noexcept {
   // glibc keeps the thread's id in its thread descriptor, and only its own fork() renews it. Left as it was, locks and
   // signals of the child would go by the parent's id; so the kernel writes the new one where it cleared the old.
   int* thread_id = nullptr;
@@ -17,6 +17,10 @@ pid_t clone_sibling(uint64_t namespaces, unique_fd& pidfd) noexcept {
   args.flags = namespaces | CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
   args.pidfd = reinterpret_cast<uint64_t>(&fd);
   args.child_tid = reinterpret_cast<uint64_t>(thread_id);
+  if (birthplace >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<uint64_t>(birthplace);
+  }
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid > 0)
     pidfd.reset(fd);

@@ -98,7 +98,21 @@ caf::error zygote_factory::ensure_zygote() {
   auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time});
   if (!started)
     return started.error();
+  if (auto err = cgroup_.admit((*started)->id()))
+    return err;
   zygote_ = std::move(*started);
+  return {};
+}
+
+caf::error zygote_factory::open_ways_in(cell& place) const {
+  auto birthplace = place.group.open_birthplace();
+  if (!birthplace)
+    return birthplace.error();
+  auto joins = place.group.open_joins();
+  if (!joins)
+    return joins.error();
+  place.birthplace = std::move(*birthplace);
+  place.joins = std::move(*joins);
   return {};
 }
 
@@ -109,11 +123,11 @@ caf::expected<zygote_factory::cell> zygote_factory::make_cell() {
   auto group = cgroup_.make_sandbox(slot);
   if (!group)
     return group.error();
-  auto joins = group->open_joins();
-  if (!joins)
-    return joins.error();
+  cell result{slot, std::move(*group), {}, {}, nullptr, 0, 0};
+  if (auto err = open_ways_in(result))
+    return err;
   free_slots_.pop_back();
-  return cell{slot, std::move(*group), std::move(*joins), nullptr, 0, 0};
+  return result;
 }
 
 caf::expected<zygote_factory::cell> zygote_factory::take_cell() {
@@ -128,13 +142,10 @@ caf::expected<zygote_factory::cell> zygote_factory::take_cell() {
 void zygote_factory::take_back(cell used) {
   used.guard.reset();
   used.pid = 0;
-  if (ready_.size() < settings_.pool_target && used.group.recycle()) {
-    if (auto joins = used.group.open_joins()) {
-      used.joins = std::move(*joins);
-      used.oom_kills_before = used.group.oom_kills();
-      ready_.push_back(std::move(used));
-      return;
-    }
+  if (ready_.size() < settings_.pool_target && used.group.recycle() && !open_ways_in(used)) {
+    used.oom_kills_before = used.group.oom_kills();
+    ready_.push_back(std::move(used));
+    return;
   }
   drop(std::move(used));
 }
@@ -178,6 +189,7 @@ caf::expected<preparation> zygote_factory::try_to_prepare_one() {
 
 sandbox_death zygote_factory::bury(sandbox_process process) {
   const auto entry = live_.find(process.slot);
+  process.standstill.thaw(); // or it would not see the signal (v1), and the group's next process would not move
   const auto end = kill_and_reap(process.pidfd.get(), limits::kill_time_max);
   if (entry == live_.end() || entry->second.pid != process.pid) {
     spdlog::error("a sandbox was buried that this factory did not make");
@@ -200,9 +212,13 @@ caf::expected<std::unique_ptr<sandbox_factory>> make_sandbox_factory(factory_set
     return err;
   const auto mounts = read_small_file("/proc/self/mountinfo");
   auto layout = find_cgroups(mounts.value_or(""));
-  if (!layout)
-    return layout.error();
-  auto group = node_cgroup::make(std::move(*layout), settings.cgroup_name);
+  if (const auto missing = layout.missing(); !missing.empty()) {
+    if (settings.level == isolation::full)
+      return make_error(errc::not_supported, "cgroup controllers are missing: " + missing
+                                               + " (worker.isolation = \"relaxed\" does without)");
+    spdlog::warn("isolation is relaxed: cgroup controllers are missing: {}", missing);
+  }
+  auto group = node_cgroup::make(std::move(layout), {settings.cgroup_name, settings.memory_bytes, first_id});
   if (!group)
     return group.error();
   auto result = std::make_unique<zygote_factory>(std::move(settings), std::move(*group));

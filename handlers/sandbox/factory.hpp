@@ -30,7 +30,8 @@ private:
   struct cell {
     uint32_t slot = 0;
     sandbox_cgroup group;
-    std::vector<unique_fd> joins; ///< open while it is ready
+    unique_fd birthplace; ///< this and `joins` are open while it is ready
+    std::vector<unique_fd> joins;
     std::shared_ptr<keeper> guard;
     int pid = 0;
     uint64_t oom_kills_before = 0;
@@ -48,6 +49,7 @@ private:
   std::string mount_point() const { return settings_.run_dir + "/root"; }
   caf::error try_a_sandbox();
   caf::error ensure_zygote();
+  caf::error open_ways_in(cell& place) const;
   caf::expected<cell> make_cell();
   caf::expected<cell> take_cell();
   void take_back(cell used);

@@ -99,14 +99,18 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
   fds[launch_fd::answers] = ends->child_answers.get();
   fds[launch_fd::log] = ends->child_log.get();
   fds[launch_fd::set_up] = ends->child_set_up.get();
+  if (place.birthplace)
+    fds.push_back(place.birthplace.get());
   for (const unique_fd& join : place.joins)
     fds.push_back(join.get());
-  auto child = zygote_->launch(place.slot, fds);
+  auto child = zygote_->launch(
+    {.kind = request_kind::launch, .slot = place.slot, .has_birthplace = static_cast<bool>(place.birthplace)}, fds);
   if (!child) {
     take_back(std::move(place));
     return child.error();
   }
   place.joins.clear();
+  place.birthplace.reset();
   place.guard = zygote_->shared_keeper();
   place.pid = child->pid;
   return blank{std::move(place),         std::move(child->pidfd), std::move(ends->events),
@@ -154,7 +158,7 @@ void zygote_factory::discard(blank unused) {
 
 /// Makes it the sandbox of that function; it is inside its cage when this returns no error.
 caf::error zygote_factory::give(blank& to, const sandbox_spec& spec, int bundle) {
-  if (auto err = to.place.group.limit_memory(uint64_t{spec.memory_mb} * limits::mib))
+  if (auto err = to.place.group.limit({.memory_mb = spec.memory_mb}))
     return err;
   const std::string request = encode({.handler = spec.handler,
                                       .function_name = spec.function_name,
@@ -186,7 +190,9 @@ sandbox_process zygote_factory::hand_over(blank done) {
                          .events = std::move(done.events),
                          .answers = std::move(done.answers),
                          .log = std::move(done.log),
-                         .memory_peak = done.place.group.open_memory_peak()};
+                         .memory_peak = done.place.group.open_memory_peak(),
+                         .memory_now = done.place.group.open_memory_now(),
+                         .standstill = done.place.group.open_freezer()};
   live_.emplace(result.slot, std::move(done.place));
   return result;
 }

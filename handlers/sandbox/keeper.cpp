@@ -26,7 +26,7 @@ namespace {
 
 unique_fd start_keeper(int life) {
   unique_fd pidfd;
-  if (check(clone_sibling(0, pidfd), "clone the keeper") == 0)
+  if (check(clone_sibling(0, -1, pidfd), "clone the keeper") == 0)
     keep(life);
   return pidfd;
 }

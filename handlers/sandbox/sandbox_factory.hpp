@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/limits.hpp"
+#include "handlers/sandbox/freezer.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <caf/expected.hpp>
@@ -35,6 +36,8 @@ struct sandbox_process {
   unique_fd answers;     ///< frames from the handler: the reading end of a pipe, non-blocking
   unique_fd log;         ///< what the handler writes to descriptors 1 and 2: the reading end of a pipe, non-blocking
   unique_fd memory_peak; ///< the cgroup's high-water mark, read with pread at offset 0 (decimal text); may be empty
+  unique_fd memory_now;  ///< the same for what is charged to it at the moment
+  freezer standstill;    ///< of all its processes
 };
 
 /// How a sandbox process ended.
@@ -45,10 +48,18 @@ struct sandbox_death {
   uint64_t memory_peak_bytes = 0;
 };
 
+/// Whether a machine that lacks a limit will do.
+enum class isolation : uint8_t {
+  full,    ///< every layer, or none starts
+  relaxed, ///< without the cgroup controllers that are missing
+};
+
 struct factory_settings {
   std::string host_program; ///< path of the Python host (troupe-python3), beside the node's own program
   std::string run_dir;      ///< for mount points; made by the factory, empty again after stop
   std::string cgroup_name;  ///< one directory below the controllers' roots, unique on the machine
+  uint64_t memory_bytes = 0; ///< of all sandboxes together; 0: as much as the machine gives
+  isolation level = isolation::full;
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
   uint32_t blank_target = 0;                             ///< sandboxes kept ready, all but the function
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung

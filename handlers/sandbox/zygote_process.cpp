@@ -21,8 +21,7 @@
 namespace troupe::handlers {
 namespace {
 
-/// Where zygotes' user ids begin: a range that distributions leave to nobody (systemd's "UIDs and GIDs" page).
-constexpr uint64_t first_id = 0x7000'0000;
+// The range from first_id on is one that distributions leave to nobody (systemd's "UIDs and GIDs" page).
 constexpr uint64_t id_count = (limits::sandbox_cells_max + 1) * limits::sandbox_ids;
 
 caf::error failed(std::string what) {
@@ -122,8 +121,9 @@ bool zygote_process::usable() const noexcept {
   return !lost_ && is_running(pidfd_.get()) && keeper_->running();
 }
 
-caf::expected<zygote_process::child> zygote_process::launch(uint32_t slot, std::span<const int> fds) {
-  auto launched = ask({request_kind::launch, slot}, fds, reply_kind::launched);
+caf::expected<zygote_process::child> zygote_process::launch(const zygote_request& request,
+                                                              std::span<const int> fds) {
+  auto launched = ask(request, fds, reply_kind::launched);
   if (!launched)
     return std::move(launched.error());
   if (launched->fds.size() != 1)

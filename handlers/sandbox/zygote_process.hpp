@@ -1,5 +1,6 @@
 #pragma once
 
+#include "handlers/sandbox/process.hpp"
 #include "handlers/sandbox/zygote_protocol.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
@@ -14,6 +15,9 @@
 #include <vector>
 
 namespace troupe::handlers {
+
+/// The first of the user ids of a zygote and its sandboxes: root of the zygote's user namespace.
+inline constexpr uint32_t first_id = 0x7000'0000;
 
 /// The node's hold on a keeper (keeper.hpp). Letting go of the last reference ends the PID namespace and waits until
 /// that is done; every other child in it must have been reaped or be ending. Shared by a zygote and its sandboxes.
@@ -55,7 +59,10 @@ public:
   bool usable() const noexcept;
 
   /// Clones a child, which then takes its own set-up steps and reports on its set-up socket (`fds` as in launch_fd).
-  caf::expected<child> launch(uint32_t slot, std::span<const int> fds);
+  caf::expected<child> launch(const zygote_request& request, std::span<const int> fds);
+
+  /// Of the zygote itself, in the caller's PID namespace.
+  int id() const { return id_of(pidfd_.get()); }
 
   /// Makes the parts of one more sandbox ahead.
   caf::error prepare();

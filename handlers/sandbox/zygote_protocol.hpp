@@ -35,7 +35,8 @@ namespace troupe::handlers {
 inline constexpr int control_fd = 3;
 inline constexpr int life_fd = 4; ///< a pipe that ends with the node: see keeper.hpp
 
-/// The descriptors of a launch. From first_cgroup on: one writable `tasks` or `cgroup.procs` a controller.
+/// The descriptors of a launch. From first_cgroup on: the directory of the cgroup in which it is born, if there is one,
+/// and a writable `tasks` for each of the others.
 struct launch_fd {
   static constexpr size_t events = 0;
   static constexpr size_t answers = 1;
@@ -69,7 +70,8 @@ struct step_report {
 /// Messages of fixed size are sent as they lie in memory: both ends run on one machine.
 struct zygote_request {
   request_kind kind = request_kind::go_on;
-  uint32_t slot = 0; ///< launch: the number of the child's range of user ids
+  uint32_t slot = 0;         ///< launch: the number of the child's range of user ids
+  bool has_birthplace = false; ///< launch: the descriptor first_cgroup is one
 };
 
 struct zygote_reply {

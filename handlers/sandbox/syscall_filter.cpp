@@ -1,0 +1,213 @@
+#include "handlers/sandbox/syscall_filter.hpp"
+
+#include "handlers/sandbox/check.hpp"
+#include "handlers/wire/unique_fd.hpp"
+
+#include <cerrno>
+#include <initializer_list>
+#include <memory>
+#include <vector>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace troupe::handlers {
+namespace {
+
+/// What programs, interpreters and their libraries need of a kernel: memory, threads, files below what they may see,
+/// pipes, sockets, time, signals among their own. The container engines' default profiles allow these too; what they
+/// allow and is missing here, a handler has no use for: other users' limits, message queues, quotas, tracing, keys,
+/// scheduling classes (a handler would push aside the node), NUMA, watching the whole file system.
+constexpr const char* allowed_calls[] = {
+  // memory
+  "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2", "munlock",
+  "mlockall", "munlockall", "membarrier", "memfd_create", "pkey_alloc", "pkey_free", "pkey_mprotect",
+  // processes and threads, of the sandbox's own PID namespace
+  "fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4", "waitid", "waitpid", "kill", "tkill", "tgkill",
+  "getpid", "getppid", "gettid", "getpgid", "getpgrp", "setpgid", "getsid", "setsid", "pidfd_open",
+  "pidfd_send_signal", "set_tid_address", "set_robust_list", "get_robust_list", "rseq", "arch_prctl",
+  "set_thread_area", "get_thread_area", "futex", "futex_time64", "futex_waitv", "futex_wake", "futex_wait",
+  "futex_requeue", "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam", "sched_getscheduler",
+  "sched_getattr", "sched_get_priority_max", "sched_get_priority_min", "sched_rr_get_interval", "getpriority",
+  "setpriority", "getcpu", "restart_syscall",
+  // signals
+  "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend", "rt_sigtimedwait",
+  "rt_sigtimedwait_time64", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "sigaction", "sigprocmask", "sigreturn",
+  "sigaltstack", "signalfd", "signalfd4", "pause", "alarm",
+  // identity: to ask, and to become what one is already
+  "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "setuid", "setgid", "setreuid",
+  "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "capget", "umask", "uname", "sysinfo", "getrlimit",
+  "setrlimit", "ugetrlimit", "prlimit64", "getrusage", "times", "getrandom",
+  // files
+  "open", "openat", "openat2", "creat", "close", "close_range", "read", "readv", "pread64", "preadv", "preadv2",
+  "write", "writev", "pwrite64", "pwritev", "pwritev2", "lseek", "_llseek", "dup", "dup2", "dup3", "fcntl", "fcntl64",
+  "flock", "fsync", "fdatasync", "sync_file_range", "syncfs", "truncate", "truncate64", "ftruncate", "ftruncate64",
+  "fallocate", "fadvise64", "fadvise64_64", "readahead", "copy_file_range", "sendfile", "sendfile64", "splice", "tee",
+  "vmsplice", "stat", "stat64", "fstat", "fstat64", "lstat", "lstat64", "newfstatat", "fstatat64", "statx", "statfs",
+  "statfs64", "fstatfs", "fstatfs64", "access", "faccessat", "faccessat2", "getdents", "getdents64", "getcwd",
+  "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "link", "linkat", "unlink",
+  "unlinkat", "symlink", "symlinkat", "readlink", "readlinkat", "chmod", "fchmod", "fchmodat", "fchmodat2", "chown",
+  "fchown", "fchownat", "lchown", "utime", "utimes", "utimensat", "utimensat_time64", "futimesat", "getxattr",
+  "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr", "setxattr", "lsetxattr", "fsetxattr",
+  "removexattr", "lremovexattr", "fremovexattr", "inotify_init", "inotify_init1", "inotify_add_watch",
+  "inotify_rm_watch",
+  // waiting and pipes
+  "pipe", "pipe2", "poll", "ppoll", "ppoll_time64", "select", "_newselect", "pselect6", "pselect6_time64",
+  "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2",
+  // sockets; which kinds, limit_sockets says
+  "socketpair", "bind", "listen", "accept", "accept4", "connect", "getsockname", "getpeername", "sendto", "recvfrom",
+  "send", "recv", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "recvmmsg_time64", "shutdown", "getsockopt",
+  "setsockopt",
+  // time
+  "time", "gettimeofday", "clock_gettime", "clock_gettime64", "clock_getres", "clock_getres_time64", "nanosleep",
+  "clock_nanosleep", "clock_nanosleep_time64", "getitimer", "setitimer", "timer_create", "timer_delete",
+  "timer_gettime", "timer_gettime64", "timer_settime", "timer_settime64", "timer_getoverrun", "timerfd_create",
+  "timerfd_gettime", "timerfd_gettime64", "timerfd_settime", "timerfd_settime64",
+  // shared memory and semaphores of the sandbox's own IPC namespace
+  "shmget", "shmat", "shmdt", "shmctl", "semget", "semop", "semtimedop", "semtimedop_time64", "semctl",
+};
+
+class filter_builder {
+public:
+  filter_builder() : context_{seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release} {
+    if (!context_)
+      fail(ENOMEM, "begin the system-call filter");
+    // A search by halves, and no change of what runs it: no_new_privs is a step of its own.
+    must(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));
+    must(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_NNP, 0));
+  }
+
+  void allow(const char* name) { add(SCMP_ACT_ALLOW, name, {}); }
+  void allow(const char* name, std::initializer_list<scmp_arg_cmp> when) { add(SCMP_ACT_ALLOW, name, when); }
+  void refuse(const char* name, int error) { add(SCMP_ACT_ERRNO(static_cast<uint32_t>(error)), name, {}); }
+
+  std::vector<sock_filter> program() const {
+    const unique_fd file{
+      static_cast<int>(check(::memfd_create("filter", MFD_CLOEXEC), "make a file for the system-call filter"))};
+    must(seccomp_export_bpf(context_.get(), file.get()));
+    const long size = check(::lseek(file.get(), 0, SEEK_END), "measure the system-call filter");
+    std::vector<sock_filter> result(static_cast<size_t>(size) / sizeof(sock_filter));
+    check(::pread(file.get(), result.data(), static_cast<size_t>(size), 0), "read the system-call filter");
+    return result;
+  }
+
+private:
+  [[noreturn]] static void fail(int error, const char* step) {
+    throw std::system_error{error, std::generic_category(), step};
+  }
+
+  static void must(int result) {
+    if (result < 0)
+      fail(-result, "build the system-call filter");
+  }
+
+  void add(uint32_t action, const char* name, std::initializer_list<scmp_arg_cmp> when) {
+    const int number = seccomp_syscall_resolve_name(name);
+    if (number < 0) // not of this architecture, or newer than the library: there is nothing to allow
+      return;
+    must(seccomp_rule_add_array(context_.get(), action, number, static_cast<unsigned>(when.size()), when.begin()));
+  }
+
+  std::unique_ptr<void, decltype(&seccomp_release)> context_;
+};
+
+constexpr uint64_t low_word = 0xffff'ffff; ///< the kernel looks at an int argument's lower half only
+
+scmp_arg_cmp equals(unsigned argument, uint64_t value, uint64_t mask = low_word) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
+/// A thread or a process, in the namespaces that are there.
+void limit_clone(filter_builder& filter) {
+  constexpr uint64_t namespaces =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  filter.allow("clone", {equals(0, 0, namespaces)});
+  // Its flags lie in memory, which a filter cannot read. "Not there" makes C libraries use clone.
+  filter.refuse("clone3", ENOSYS);
+}
+
+/// Local sockets, TCP and UDP. Raw ones forge packets; netlink, packet, vsock and the kernel's many other families are
+/// ways into code that nobody needs here, and vsock is not kept in by network namespaces.
+void limit_sockets(filter_builder& filter) {
+  constexpr uint64_t type_mask = 0xf; // beside it lie SOCK_NONBLOCK and SOCK_CLOEXEC
+  filter.allow("socket", {equals(0, AF_UNIX)});
+  for (const int family : {AF_INET, AF_INET6}) {
+    const auto of = [&](uint64_t type, uint64_t protocol) {
+      filter.allow("socket", {equals(0, static_cast<uint64_t>(family)), equals(1, type, type_mask),
+                              equals(2, protocol)});
+    };
+    of(SOCK_STREAM, 0);
+    of(SOCK_STREAM, IPPROTO_TCP);
+    of(SOCK_DGRAM, 0);
+    of(SOCK_DGRAM, IPPROTO_UDP);
+  }
+}
+
+/// What is asked of files, pipes, sockets and terminals in general; no driver's own requests.
+void limit_requests(filter_builder& filter) {
+  for (const unsigned long request :
+       {TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, FIOQSIZE, TIOCOUTQ,
+        SIOCATMARK, SIOCGIFNAME, SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFINDEX})
+    filter.allow("ioctl", {equals(1, static_cast<uint64_t>(request))});
+}
+
+void limit_prctl(filter_builder& filter) {
+  for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE,
+                                PR_GET_DUMPABLE, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_SET_CHILD_SUBREAPER,
+                                PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_THP_DISABLE,
+                                PR_GET_THP_DISABLE, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_KEEPCAPS, PR_GET_SECUREBITS,
+                                PR_GET_TID_ADDRESS, PR_SET_VMA})
+    filter.allow("prctl", {equals(0, static_cast<uint64_t>(option))});
+}
+
+/// Files, named pipes and sockets: no devices.
+void limit_mknod(filter_builder& filter) {
+  for (const uint64_t kind : {uint64_t{0}, uint64_t{S_IFREG}, uint64_t{S_IFIFO}, uint64_t{S_IFSOCK}}) {
+    filter.allow("mknod", {equals(1, kind, S_IFMT)});
+    filter.allow("mknodat", {equals(2, kind, S_IFMT)});
+  }
+}
+
+/// To ask for the present one, and to set the plain one.
+void limit_personality(filter_builder& filter) {
+  for (const uint64_t persona : {uint64_t{0}, uint64_t{low_word}})
+    filter.allow("personality", {equals(0, persona)});
+}
+
+std::vector<sock_filter> build() {
+  filter_builder filter;
+  for (const char* name : allowed_calls)
+    filter.allow(name);
+  limit_clone(filter);
+  limit_sockets(filter);
+  limit_requests(filter);
+  limit_prctl(filter);
+  limit_mknod(filter);
+  limit_personality(filter);
+  return filter.program();
+}
+
+std::vector<sock_filter> prepared; // by the zygote, read by its children
+
+} // namespace
+
+void prepare_syscall_filter() {
+  prepared = build();
+}
+
+bool load_syscall_filter() noexcept {
+  const sock_fprog program{static_cast<unsigned short>(prepared.size()), prepared.data()};
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+} // namespace troupe::handlers
