@@ -72,6 +72,8 @@ caf::result<function_version> put(self_pointer self, function_version next, std:
   const auto previous = std::exchange(known, function_ptr{next});
   for (const auto& balancer : st.balancers)
     self->send(balancer, atom::update::value, known);
+  for (const auto& worker : st.workers)
+    self->send(worker, atom::update::value, known);
   if (previous)
     for (const auto& worker : st.workers)
       self->send(worker, atom::retire::value, previous->revision, previous->bundle);
@@ -130,8 +132,10 @@ caf::result<caf::unit_t> remove(self_pointer self, const std::string& tenant, co
   st.functions.erase(found);
   for (const auto& balancer : st.balancers)
     self->send(balancer, atom::remove::value, tenant, name);
-  for (const auto& worker : st.workers)
+  for (const auto& worker : st.workers) {
+    self->send(worker, atom::remove::value, tenant, name);
     self->send(worker, atom::retire::value, previous->revision, previous->bundle);
+  }
   return caf::unit;
 }
 
@@ -197,6 +201,8 @@ handler_store_actor::behavior_type handler_store(self_pointer self, std::shared_
     },
     [self](atom::follow, const worker_actor& worker) -> caf::result<caf::unit_t> {
       self->state.workers.push_back(worker);
+      for (const auto& [key, function] : self->state.functions)
+        self->send(worker, atom::update::value, function);
       return caf::unit;
     },
     [self](atom::release, const digest& bundle) {

@@ -53,6 +53,10 @@ launcher_actor::behavior_type launcher(self_pointer self, std::shared_ptr<handle
       prepare_later(self);
       return death;
     },
+    [self](atom::prepare, bool blanks_wanted) {
+      self->state.factory->keep_blanks(blanks_wanted);
+      prepare_later(self);
+    },
     [self](atom::prepare) { prepare(self); },
   };
 }

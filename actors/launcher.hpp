@@ -26,6 +26,8 @@ using launcher_actor = caf::typed_actor<
   caf::replies_to<atom::launch, handlers::sandbox_spec>::with<process_ptr>,
   // Kills what is left of it, frees what it held, and tells how it ended.
   caf::replies_to<atom::bury, process_ptr>::with<handlers::sandbox_death>,
+  // Blank sandboxes are to be kept ready, or to go: their memory is wanted.
+  caf::reacts_to<atom::prepare, bool>,
   // To itself, while nothing else waits: prepares for the next launches.
   caf::reacts_to<atom::prepare>>;
 

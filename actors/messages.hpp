@@ -204,6 +204,7 @@ using again = caf::atom_constant<caf::atom("again")>;
 using idle = caf::atom_constant<caf::atom("idle")>;
 using ready = caf::atom_constant<caf::atom("ready")>;
 using gone = caf::atom_constant<caf::atom("gone")>;
+using frozen = caf::atom_constant<caf::atom("frozen")>;
 using retire = caf::atom_constant<caf::atom("retire")>;
 using stop = caf::atom_constant<caf::atom("stop")>;
 using drain = caf::atom_constant<caf::atom("drain")>;
@@ -249,6 +250,10 @@ using worker_actor = caf::typed_actor<
   caf::replies_to<atom::invoke, invocation>::with<outcome>,
   // From the balancer: records the invocation as refused for that reason, and answers with it. Nothing is run.
   caf::replies_to<atom::refuse, invocation, throttle>::with<outcome>,
+  // From the handler store: a function is new or has changed, and may want sandboxes kept for it.
+  caf::reacts_to<atom::update, function_ptr>,
+  // From the handler store: a function is gone (tenant, name).
+  caf::reacts_to<atom::remove, std::string, std::string>,
   // From the handler store: a revision of that bundle is no longer deployed. Its sandboxes end, each once it is idle.
   caf::reacts_to<atom::retire, uuid, digest>,
   // Hands all usage records to the ledger; answers once they are on their way.
@@ -286,7 +291,7 @@ using handler_store_actor = caf::typed_actor<
   caf::replies_to<atom::unpack, digest>::with<std::string>,
   // Tells the balancer of all functions, and from then on of each change before whoever made it hears of it.
   caf::replies_to<atom::follow, balancer_actor>::with<caf::unit_t>,
-  // Tells the worker of each revision that goes.
+  // Tells the worker of all functions, of each change, and of each revision that goes.
   caf::replies_to<atom::follow, worker_actor>::with<caf::unit_t>,
   // From a worker: no sandbox of that bundle is left, so that its directory may go unless a function names it.
   caf::reacts_to<atom::release, digest>>;

@@ -29,13 +29,17 @@ uint64_t machine_memory_bytes() {
   return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-pool_settings pool_of(const config::worker_settings& worker) {
+pool_settings pool_of(const config::settings& settings) {
+  const auto& worker = settings.worker;
   pool_settings pool;
   pool.memory_bytes = worker.memory_bytes != 0 ? worker.memory_bytes : machine_memory_bytes() / 5 * 4;
   pool.sandboxes_max = worker.sandboxes_max;
   pool.queue_limit = worker.queue_limit;
   pool.launches_max = limits::launches_in_flight_max;
+  pool.blank_bytes = worker.blank_sandboxes * limits::blank_sandbox_bytes;
   pool.width = 2 * std::max(1U, std::thread::hardware_concurrency());
+  for (const auto& [name, tenant] : settings.tenants)
+    pool.tenants.emplace(name, tenant_limits{tenant.memory_bytes, tenant.concurrency, tenant.weight});
   return pool;
 }
 
@@ -77,6 +81,9 @@ caf::expected<std::unique_ptr<node>> node::start(const config::settings& setting
   factory_settings.host_program = program_dir / "troupe-python3";
   factory_settings.run_dir = data_dir / "run";
   factory_settings.cgroup_name = cgroup_name(data_dir);
+  factory_settings.memory_bytes = pool_of(settings).memory_bytes;
+  factory_settings.level =
+    settings.worker.isolation == "relaxed" ? handlers::isolation::relaxed : handlers::isolation::full;
   factory_settings.blank_target = settings.worker.blank_sandboxes;
   auto factory = handlers::make_sandbox_factory(std::move(factory_settings));
   if (!factory)
@@ -99,8 +106,9 @@ void node::spawn_all(const config::settings& settings, std::shared_ptr<storage::
   w.launcher = launching;
   w.ledger = caf::actor_cast<ledger_actor>(ledger_handle);
   w.books = accountant{settings.billing, settings.node.name};
-  w.pool = pool_of(settings.worker);
+  w.pool = pool_of(settings);
   w.idle_timeout = settings.worker.idle_timeout;
+  w.freeze_after = settings.worker.freeze_after;
   w.flush_interval = settings.ledger.flush_interval;
   const auto working = system_.spawn(worker, std::move(w));
 

@@ -34,17 +34,48 @@ std::chrono::nanoseconds cpu_time(int pid) {
   return std::chrono::seconds{t.tv_sec} + std::chrono::nanoseconds{t.tv_nsec};
 }
 
-uint64_t memory_peak(const handlers::sandbox_process& process) {
+/// What a file of the cgroup says; 0 when there is none.
+uint64_t bytes_in(const unique_fd& file) {
   char text[24];
-  const ssize_t n = process.memory_peak ? pread(process.memory_peak.get(), text, sizeof text, 0) : 0;
+  const ssize_t n = file ? pread(file.get(), text, sizeof text, 0) : 0;
   uint64_t bytes = 0;
   if (n > 0)
     std::from_chars(text, text + n, bytes);
   return bytes;
 }
 
+// -- standing still --------------------------------------------------------------------------------------------------
+
+/// From now on idle; after a while it stands still. Nothing that a handler has left running goes on unpaid then, and a
+/// busy sandbox, which is idle for moments only, does not pay for that.
+void rest(sandbox_state& st) {
+  st.now = phase::idle;
+  st.link->set_deadline(steady_clock::now() + st.settings.freeze_after);
+}
+
+void freeze(self_pointer self) {
+  auto& st = self->state;
+  if (st.frozen || !st.process->standstill)
+    return;
+  st.frozen = st.process->standstill.freeze();
+  if (!st.frozen) {
+    spdlog::warn("a sandbox of {} does not stand still", st.settings.function->config.name);
+    return;
+  }
+  if (const auto held = bytes_in(st.process->memory_now))
+    self->send(st.settings.worker, atom::frozen::value, st.settings.slot, held);
+}
+
+void thaw(sandbox_state& st) {
+  if (std::exchange(st.frozen, false) && !st.process->standstill.thaw())
+    spdlog::error("a sandbox of {} does not go on", st.settings.function->config.name); // its deadline ends it
+}
+
+// -- runs ------------------------------------------------------------------------------------------------------------
+
 void run(self_pointer self, invocation& call) {
   auto& st = self->state;
+  thaw(st);
   st.now = phase::busy;
   st.has_run = true;
   st.what = measures{.init = std::exchange(st.init, 0ns)};
@@ -55,7 +86,8 @@ void run(self_pointer self, invocation& call) {
   const auto timeout = std::chrono::seconds{call.function->config.timeout_s};
   const auto deadline = std::chrono::system_clock::now() + timeout;
   st.began = steady_clock::now();
-  st.link->set_deadline(st.began + timeout);
+  st.deadline = st.began + timeout;
+  st.link->set_deadline(st.deadline);
   auto payload = std::move(call.payload);
   st.call = std::move(call);
   st.link->send({st.call.id.to_string(),
@@ -75,7 +107,7 @@ void measure(sandbox_state& st, invocation_status status) {
   const auto cpu = cpu_time(st.process->pid);
   st.what.cpu = cpu - std::exchange(st.cpu, cpu);
   if (st.what.run >= short_run || now - st.peak_seen >= once_in_a_while) {
-    st.memory_peak_bytes = memory_peak(*st.process);
+    st.memory_peak_bytes = bytes_in(st.process->memory_peak);
     st.peak_seen = now;
   }
   st.what.memory_peak_bytes = st.memory_peak_bytes;
@@ -96,7 +128,7 @@ void finish(self_pointer self, sandbox_reply& reply) {
   const bool raised = reply.header.flag == wire::reply_flag::raised;
   measure(st, raised ? invocation_status::error : invocation_status::ok);
   auto [result, record] = conclude(st, std::move(reply.payload));
-  st.now = phase::idle;
+  rest(st);
   // First the worker, which may have the next event for this handler, then whoever waits.
   answer(self, st.settings.order, st.settings.ledger, st.promise, std::move(result), std::move(record),
          [self](usage_record&& left) {
@@ -111,7 +143,7 @@ void refuse(self_pointer self, std::string why) {
   auto& st = self->state;
   measure(st, invocation_status::error);
   auto record = conclude(st, {}).second;
-  st.now = phase::idle;
+  rest(st);
   self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record));
   why.resize(std::min(why.size(), limits::reason_bytes_max));
   st.promise.deliver(make_error(errc::invalid_payload, std::move(why)));
@@ -188,10 +220,19 @@ void stop(self_pointer self) {
 /// The handler is loaded.
 void start_serving(self_pointer self) {
   auto& st = self->state;
-  st.now = phase::idle;
+  rest(st);
   st.init = steady_clock::now() - st.settings.launched;
   st.cpu = cpu_time(st.process->pid);
   self->send(st.settings.worker, atom::ready::value, st.settings.slot);
+}
+
+/// The time that the link was told to watch has passed, for one phase or the other.
+void pass_deadline(self_pointer self) {
+  auto& st = self->state;
+  if (st.now == phase::idle)
+    freeze(self);
+  else if (steady_clock::now() >= st.deadline) // or the time of rest was meant, and a run has begun since
+    end(self, reason::timed_out);
 }
 
 void take_reply(self_pointer self, sandbox_reply& reply) {
@@ -227,7 +268,8 @@ sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings setting
   st.settings = std::move(settings);
   st.process = std::move(process);
   st.link = sandbox_link::make(*st.settings.io, *st.process, events_for(self));
-  st.link->set_deadline(steady_clock::now() + limits::init_time_max);
+  st.deadline = steady_clock::now() + limits::init_time_max;
+  st.link->set_deadline(st.deadline);
   // Without its worker a sandbox has nobody to serve.
   self->set_down_handler([self](const caf::down_msg&) {
     self->state.orphaned = true;
@@ -247,7 +289,7 @@ sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings setting
     [self](atom::stop) { stop(self); },
     [self](atom::frame, sandbox_reply& reply) { take_reply(self, reply); },
     [self](atom::closed) { end(self, reason::closed); },
-    [self](atom::deadline) { end(self, reason::timed_out); },
+    [self](atom::deadline) { pass_deadline(self); },
   };
 }
 

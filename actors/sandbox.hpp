@@ -45,6 +45,8 @@ using worker_inner = worker_actor::extend<
   // The process is gone. The actor hands back what still comes to it until the worker sends `stop`, the last message
   // between the two.
   caf::reacts_to<atom::gone, sandbox_end>,
+  // The idle sandbox stands still, and holds that much memory (bytes).
+  caf::reacts_to<atom::frozen, sandbox_slot, uint64_t>,
   // From a sandbox that has ended before it could run this: it goes to the head of the queue.
   caf::replies_to<atom::again, invocation>::with<outcome>,
   // To itself: time has passed; the number tells the tick that was asked for last.
@@ -61,6 +63,7 @@ struct sandbox_settings {
   ledger_actor ledger;
   accountant books;
   answer_order order = answer_order::at_once;
+  std::chrono::milliseconds freeze_after{10};
   sandbox_slot slot = 0;
   function_ptr function;
   std::chrono::steady_clock::time_point launched; ///< when the worker ordered it
@@ -76,6 +79,7 @@ struct sandbox_state {
   bool orphaned = false;           ///< its worker has ended
   std::chrono::nanoseconds init{}; ///< of the sandbox, until its first run has taken it
   bool has_run = false;            ///< anything at all
+  bool frozen = false;             ///< only when it is idle
   std::chrono::nanoseconds cpu{};  ///< of the process, when it was last looked at
   uint64_t memory_peak_bytes = 0;  ///< the same, and when that was
   std::chrono::steady_clock::time_point peak_seen{};
@@ -84,6 +88,7 @@ struct sandbox_state {
   invocation call;
   caf::typed_response_promise<outcome> promise;
   std::chrono::steady_clock::time_point began;
+  std::chrono::steady_clock::time_point deadline; ///< of the init or the run, whichever goes on
   measures what;
 
   static inline const char* name = "sandbox";

@@ -6,47 +6,57 @@ namespace troupe {
 
 namespace {
 
-/// How many blocked groups an event looks at: enough to be fair in turn, few enough to bound an event's cost.
-constexpr size_t blocked_looked_at = 16;
+/// What a run is expected to take while nothing is known.
+constexpr std::chrono::nanoseconds unknown_run = std::chrono::milliseconds{1};
 
-uint64_t memory_bytes_of(const storage::function_version& function) noexcept {
-  return uint64_t{function.config.memory_mb} * limits::mib;
+int64_t whole_us(std::chrono::nanoseconds time) noexcept {
+  return std::max<int64_t>(std::chrono::ceil<std::chrono::microseconds>(time).count(), 1);
 }
 
 } // namespace
 
-bool sandbox_pool::submit(const storage::function_version& function, call_ticket call, time_point now) {
-  if (waiting_ >= settings_.queue_limit || memory_bytes_of(function) > settings_.memory_bytes)
-    return false;
+// -- what happens ----------------------------------------------------------------------------------------------------
+
+sandbox_pool::admission sandbox_pool::submit(const storage::function_version& function, call_ticket call,
+                                             time_point now) {
+  if (memory_limit_of(function) > settings_.memory_bytes)
+    return {throttle::memory, {}};
+  if (function.config.concurrency_max == 0)
+    return {throttle::function_concurrency, {}};
   auto& g = group_of(function);
+  g.of->concurrency_max = function.config.concurrency_max; // which may change without a new revision
+  admission result;
+  if (waiting_ >= settings_.queue_limit) {
+    result.pushed_out = push_out_for(*g.owner);
+    if (!result.pushed_out) {
+      erase_if_unused(g);
+      return {throttle::queue_full, {}};
+    }
+  }
   g.waiting.push_back({call, now});
   ++waiting_;
+  ++g.owner->waiting;
   make_runnable(g);
-  return true;
+  return result;
 }
 
 void sandbox_pool::submit_again(const storage::function_version& function, call_ticket call, time_point now) {
   auto& g = group_of(function);
   g.waiting.push_front({call, now});
   ++waiting_;
+  ++g.owner->waiting;
   make_runnable(g);
-}
-
-sandbox_pool::group& sandbox_pool::group_of(const storage::function_version& function) {
-  auto& g = groups_[function.revision];
-  if (!g) {
-    g = std::make_unique<group>();
-    g->revision = function.revision;
-    g->memory_bytes = memory_bytes_of(function);
-  }
-  return *g;
 }
 
 void sandbox_pool::ready(sandbox_slot slot, time_point now) {
   auto& s = sandboxes_[slot];
-  --s.home->starting;
+  auto& g = *s.home;
+  --g.starting;
+  --g.owner->starting;
+  g.init = now - s.since;
+  settle_charge(s, g.init);
   enter(slot, state::idle, now);
-  make_runnable(*s.home);
+  make_runnable(g);
   wake_blocked();
 }
 
@@ -54,9 +64,19 @@ void sandbox_pool::idle(sandbox_slot slot, duration run, time_point now) {
   auto& s = sandboxes_[slot];
   if (run > duration::zero())
     s.home->learn(run);
+  settle_charge(s, run);
   end_run(s);
   enter(slot, state::idle, now);
   make_runnable(*s.home);
+  wake_blocked();
+}
+
+void sandbox_pool::frozen(sandbox_slot slot, uint64_t held_bytes) {
+  auto& s = sandboxes_[slot];
+  if (s.now != state::idle)
+    return;
+  count_as(s, std::min(held_bytes, s.home->memory_bytes));
+  appraise(s);
   wake_blocked();
 }
 
@@ -65,36 +85,21 @@ void sandbox_pool::gone(sandbox_slot slot) {
   auto& g = *s.home;
   if (s.now == state::idle)
     leave_idle(slot);
-  if (s.now == state::starting)
+  if (s.now == state::starting) {
     --g.starting;
+    --g.owner->starting;
+  }
   end_run(s);
+  if (s.now == state::stopping)
+    g.owner->stopping -= s.memory;
+  else
+    --g.of->live;
   --g.live;
-  memory_used_ -= g.memory_bytes;
+  count_as(s, 0);
   enter(slot, state::vacant, s.since);
   s = sandbox{};
   make_runnable(g);
   wake_blocked();
-}
-
-std::optional<sandbox_pool::action> sandbox_pool::next(time_point now) {
-  age_short_runs(now);
-  // Groups that were blocked by time alone are looked at again whenever somebody asks.
-  if (runnable_.empty())
-    wake_blocked();
-  while (!runnable_.empty()) {
-    auto& g = *runnable_.front();
-    if (auto found = next_of(g, now))
-      return found;
-    runnable_.pop_front();
-    g.where = place::nowhere;
-    if (g.waiting.empty()) {
-      erase_if_unused(g);
-    } else {
-      g.where = place::blocked;
-      blocked_.push_back(&g);
-    }
-  }
-  return std::nullopt;
 }
 
 std::optional<call_ticket> sandbox_pool::take_waiting(const uuid& revision) {
@@ -102,24 +107,19 @@ std::optional<call_ticket> sandbox_pool::take_waiting(const uuid& revision) {
   if (found == groups_.end() || found->second->waiting.empty())
     return std::nullopt;
   auto& g = *found->second;
-  const auto call = g.waiting.front().call;
-  g.waiting.pop_front();
-  --waiting_;
   make_runnable(g);
-  return call;
+  return drop_front(g);
 }
 
-std::vector<call_ticket> sandbox_pool::expire(time_point now) {
-  std::vector<call_ticket> expired;
+std::vector<sandbox_pool::expired> sandbox_pool::expire(time_point now) {
+  std::vector<expired> result;
   for (auto& [revision, g] : groups_) {
     while (!g->waiting.empty() && now - g->waiting.front().since >= settings_.wait_max) {
-      expired.push_back(g->waiting.front().call);
-      g->waiting.pop_front();
-      --waiting_;
+      result.push_back({drop_front(*g), g->blocked_by});
       make_runnable(*g);
     }
   }
-  return expired;
+  return result;
 }
 
 void sandbox_pool::stop_idle_since(time_point limit) {
@@ -144,6 +144,35 @@ void sandbox_pool::drain() {
     make_runnable(*g);
 }
 
+// -- what to do ------------------------------------------------------------------------------------------------------
+
+std::optional<sandbox_pool::action> sandbox_pool::next(time_point now) {
+  age_short_runs(now);
+  // Groups that were blocked by time alone are looked at again whenever somebody asks.
+  if (turns_.empty())
+    wake_blocked();
+  while (!turns_.empty()) {
+    auto& t = *by_flow_[turns_.front()];
+    auto& g = *t.runnable.front();
+    if (auto found = next_of(g, now)) {
+      if (t.runnable.size() > 1) { // the tenant's functions take turns
+        t.runnable.pop_front();
+        t.runnable.push_back(&g);
+      }
+      return found;
+    }
+    t.runnable.pop_front();
+    g.where = place::nowhere;
+    if (t.runnable.empty())
+      turns_.pop();
+    if (g.waiting.empty())
+      erase_if_unused(g);
+    else
+      park(t, g);
+  }
+  return restore_blanks();
+}
+
 std::optional<sandbox_pool::action> sandbox_pool::next_of(group& g, time_point now) {
   if (g.waiting.empty()) {
     const bool unwanted = g.retired || draining_;
@@ -153,19 +182,45 @@ std::optional<sandbox_pool::action> sandbox_pool::next_of(group& g, time_point n
       return std::nullopt;
     return stop_one(*victim, now);
   }
+  if (g.of->running >= g.of->concurrency_max)
+    return blocked(g, throttle::function_concurrency);
+  const auto& tenant = g.owner->limits;
+  if (tenant.concurrency != 0 && g.owner->running >= tenant.concurrency)
+    return blocked(g, throttle::tenant_concurrency);
+  g.blocked_by = throttle::waited_too_long;
   if (g.idle.empty())
     return wants_start(g, now) ? start_for(g, now) : std::nullopt;
-  if (is_short(g) && short_count_ >= settings_.width)
+  if (is_short(g) && short_count_ >= settings_.width && g.owner->short_runs > 0)
     return std::nullopt;
+  return give_to(g, now);
+}
+
+std::optional<sandbox_pool::action> sandbox_pool::blocked(group& g, throttle why) noexcept {
+  g.blocked_by = why;
+  return std::nullopt;
+}
+
+std::optional<sandbox_pool::action> sandbox_pool::give_to(group& g, time_point now) {
   const auto slot = g.idle.back();
-  const auto call = g.waiting.front().call;
-  g.waiting.pop_front();
-  --waiting_;
+  auto& s = sandboxes_[slot];
+  if (s.memory < g.memory_bytes) { // it stood still, and may now take all that it may have
+    const auto room = room_for(g, wanted_for::idle_sandbox, g.memory_bytes - s.memory, slot, now);
+    if (!room.enough)
+      return room.first;
+    count_as(s, g.memory_bytes);
+  }
+  const auto call = drop_front(g);
   leave_idle(slot);
   enter(slot, state::busy, now);
-  sandboxes_[slot].counted = true;
+  ++s.uses;
+  ++g.of->running;
+  ++g.owner->running;
+  s.counted = true;
   ++short_count_;
+  ++g.owner->short_runs;
   short_runs_.push_back({slot, now});
+  s.charged_us = whole_us(g.typical_run.value_or(unknown_run));
+  turns_.charge(static_cast<uint64_t>(s.charged_us));
   return give{slot, call};
 }
 
@@ -181,9 +236,14 @@ void sandbox_pool::group::learn(duration run) noexcept {
 }
 
 bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
+  const auto& tenant = *g.owner;
+  if (tenant.limits.concurrency != 0 && tenant.running + tenant.starting >= tenant.limits.concurrency)
+    return false;
+  if (g.of->live >= g.of->concurrency_max)
+    return false;
   if (g.live == 0)
     return true;
-  if (g.starting >= g.waiting.size() || g.starting >= 2 * settings_.width)
+  if (g.starting >= g.waiting.size() || (!g.typical_run && g.starting >= 2 * settings_.width))
     return false;
   if (!is_short(g))
     return true;
@@ -194,79 +254,47 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
 std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point now) {
   if (count(state::starting) >= settings_.launches_max)
     return std::nullopt;
-  const uint32_t live = count(state::starting) + count(state::idle) + count(state::busy);
-  const uint64_t to_stay = memory_used_ - memory_of(state::stopping);
-  if (live >= settings_.sandboxes_max || to_stay + g.memory_bytes > settings_.memory_bytes) {
-    if (to_stay - memory_of(state::idle) + g.memory_bytes > settings_.memory_bytes)
-      return std::nullopt; // Not even the end of all idle ones would make the room.
-    const auto victim = longest_idle();
-    return victim ? std::optional{stop_one(*victim, now)} : std::nullopt;
-  }
-  if (memory_used_ + g.memory_bytes > settings_.memory_bytes)
-    return std::nullopt; // What is stopping will make the room.
+  const auto room = room_for(g, wanted_for::new_sandbox, g.memory_bytes, no_slot, now);
+  if (!room.enough)
+    return room.first;
   const auto slot = vacant_slot();
-  sandboxes_[slot].home = &g;
+  auto& s = sandboxes_[slot];
+  s.home = &g;
   ++g.starting;
+  ++g.owner->starting;
   ++g.live;
-  memory_used_ += g.memory_bytes;
+  ++g.of->live;
+  count_as(s, g.memory_bytes);
   enter(slot, state::starting, now);
+  s.charged_us = whole_us(g.init);
+  turns_.charge(static_cast<uint64_t>(s.charged_us));
   return start{slot, g.revision};
 }
 
 sandbox_pool::action sandbox_pool::stop_one(sandbox_slot slot, time_point now) {
   leave_idle(slot);
+  auto& s = sandboxes_[slot];
+  --s.home->of->live;
+  s.home->owner->stopping += s.memory;
   enter(slot, state::stopping, now);
   return stop{slot};
 }
 
-std::optional<sandbox_slot> sandbox_pool::longest_idle() const {
-  std::optional<sandbox_slot> found;
-  for (sandbox_slot slot = 0; slot < sandboxes_.size(); ++slot) {
-    const auto& s = sandboxes_[slot];
-    if (s.now == state::idle && (!found || s.since < sandboxes_[*found].since))
-      found = slot;
-  }
-  return found;
-}
-
-uint64_t sandbox_pool::memory_of(state which) const noexcept {
-  if (count(which) == 0)
-    return 0;
-  uint64_t sum = 0;
-  for (const auto& s : sandboxes_)
-    if (s.now == which)
-      sum += s.home->memory_bytes;
-  return sum;
-}
-
-void sandbox_pool::make_runnable(group& g) {
-  if (g.where == place::runnable)
-    return;
-  if (g.where == place::blocked)
-    std::erase(blocked_, &g);
-  g.where = place::runnable;
-  runnable_.push_back(&g);
-}
-
-void sandbox_pool::wake_blocked() {
-  for (size_t n = std::min(blocked_looked_at, blocked_.size()); n > 0; --n) {
-    auto& g = *blocked_.front();
-    blocked_.pop_front();
-    g.where = place::runnable;
-    runnable_.push_back(&g);
-  }
-}
+// -- states ----------------------------------------------------------------------------------------------------------
 
 void sandbox_pool::enter(sandbox_slot slot, state to, time_point now) {
   auto& s = sandboxes_[slot];
   --counts_[static_cast<size_t>(s.now)];
   ++counts_[static_cast<size_t>(to)];
+  memory_in_[static_cast<size_t>(s.now)] -= s.memory;
+  memory_in_[static_cast<size_t>(to)] += s.memory;
   s.now = to;
   s.since = now;
   s.to_stop = false;
   if (to == state::idle) {
     auto& idle = s.home->idle;
     idle.insert(std::upper_bound(idle.begin(), idle.end(), slot, std::greater<>{}), slot);
+    appraise(s);
   }
 }
 
@@ -282,15 +310,26 @@ void sandbox_pool::end_count(sandbox& s) {
   if (s.counted) {
     s.counted = false;
     --short_count_;
+    --s.home->owner->short_runs;
   }
 }
 
 void sandbox_pool::end_run(sandbox& s) {
+  if (s.now == state::busy) {
+    --s.home->of->running;
+    --s.home->owner->running;
+  }
   end_count(s);
   if (s.overlong) {
     s.overlong = false;
     --s.home->overlong;
   }
+}
+
+/// The tenant was charged with an estimate when this began.
+void sandbox_pool::settle_charge(sandbox& s, duration real) {
+  turns_.correct(s.home->owner->flow, whole_us(real) - s.charged_us);
+  s.charged_us = 0;
 }
 
 void sandbox_pool::age_short_runs(time_point now) {
@@ -303,11 +342,6 @@ void sandbox_pool::age_short_runs(time_point now) {
     }
     short_runs_.pop_front();
   }
-}
-
-void sandbox_pool::erase_if_unused(group& g) {
-  if (g.live == 0 && g.waiting.empty())
-    groups_.erase(uuid{g.revision});
 }
 
 sandbox_slot sandbox_pool::vacant_slot() {

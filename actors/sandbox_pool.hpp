@@ -1,15 +1,20 @@
 #pragma once
 
+#include "actors/fair_queue.hpp"
 #include "config/ids.hpp"
+#include "config/throttle.hpp"
 #include "storage/records.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -21,8 +26,16 @@ using sandbox_slot = uint32_t;
 /// What a waiting invocation is to the pool: a number that the worker gave it.
 using call_ticket = uint64_t;
 
+/// What a tenant may have; 0: no limit.
+struct tenant_limits {
+  uint64_t memory_bytes = 0;
+  uint32_t concurrency = 0; ///< runs at one time
+  uint32_t weight = 1;
+};
+
 struct pool_settings {
-  uint64_t memory_bytes = 0; ///< for the memory limits of all sandboxes together
+  uint64_t memory_bytes = 0; ///< what all sandboxes may use together
+  uint64_t blank_bytes = 0;  ///< of these, for the blank sandboxes, as long as there is enough
   uint32_t sandboxes_max = 0;
   uint32_t queue_limit = 0;                          ///< waiting invocations, of all functions
   uint32_t launches_max = 0;                         ///< sandboxes that may be starting at one time
@@ -30,6 +43,7 @@ struct pool_settings {
   std::chrono::nanoseconds patience{1'000'000};      ///< a run that takes longer is not a short one
   std::chrono::nanoseconds start_after{3'000'000};   ///< how long to wait for a busy sandbox of a short function
   std::chrono::nanoseconds wait_max{10'000'000'000}; ///< in the queue
+  std::map<std::string, tenant_limits> tenants;      ///< one that is not named has no limits
 };
 
 /// Decides which sandbox runs which invocation, when a sandbox starts and which one has to make room: the heart of the
@@ -39,10 +53,16 @@ struct pool_settings {
 /// The rules. An idle sandbox of the revision takes an invocation at once; of several the lowest-numbered, so that few
 /// processes stay hot. Else the invocation waits for whichever comes first: a sandbox that falls idle, or the new one
 /// that is started for it. At most `width` short runs (below `patience`) go on at one time, since more processes than
-/// cores only take the cores from each other; a run that turns out long counts no more. So a function whose runs are
-/// short gets one more sandbox only when somebody has waited for `start_after`, and never more than `width` besides
-/// those whose runs turned out long. While nothing is known of its runs, at most twice `width` are starting. When
-/// memory is short, the sandbox that has been idle for longest makes room.
+/// cores only take the cores from each other; a run that turns out long counts no more, and each tenant may have one
+/// whatever the others have. So a function whose runs are short gets one more sandbox only when somebody has waited for
+/// `start_after`, and never more than `width` besides those whose runs turned out long. While nothing is known of its
+/// runs, at most twice `width` are starting.
+///
+/// Fairness. Whose turn it is among tenants, fair_queue says: by run time and weight. A full queue pushes out the
+/// newest of the tenant that has most waiting for its weight, unless that is the one who comes.
+///
+/// Memory. A sandbox counts with what it may use, its function's limit; one that stands still, with what it holds.
+/// When there is no room, idle ones go, those first whose loss costs least (sandbox_room.cpp).
 class sandbox_pool {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -61,13 +81,28 @@ public:
   struct stop {
     sandbox_slot slot;
   };
-  using action = std::variant<give, start, stop>;
+  /// Blank sandboxes are wanted, or their memory is.
+  struct blanks {
+    bool wanted;
+  };
+  using action = std::variant<give, start, stop, blanks>;
+
+  /// What became of an invocation that wants to run.
+  struct admission {
+    std::optional<throttle> refused;       ///< and then nothing has changed
+    std::optional<call_ticket> pushed_out; ///< this one had to leave the queue for it
+  };
+
+  /// An invocation that has waited for too long, and what it waited for.
+  struct expired {
+    call_ticket call;
+    throttle reason;
+  };
 
   explicit sandbox_pool(pool_settings settings = {}) : settings_{settings} {}
 
-  /// An invocation wants to run; false when the queue is full or the function is larger than the whole budget, and
-  /// then nothing has changed.
-  [[nodiscard]] bool submit(const storage::function_version& function, call_ticket call, time_point now);
+  /// An invocation wants to run.
+  [[nodiscard]] admission submit(const storage::function_version& function, call_ticket call, time_point now);
 
   /// An invocation that `next` has given to a sandbox which had just ended: it is the next one of its function.
   void submit_again(const storage::function_version& function, call_ticket call, time_point now);
@@ -77,6 +112,12 @@ public:
 
   /// The sandbox's run has ended; it took `run`, or nothing was run and that is zero.
   void idle(sandbox_slot slot, duration run, time_point now);
+
+  /// The idle sandbox stands still and holds that much; it can take no more until it is given an invocation.
+  void frozen(sandbox_slot slot, uint64_t held_bytes);
+
+  /// Keeps that many sandboxes, and their memory, for a function; 0 ends it.
+  void reserve(const std::string& tenant, const std::string& function, uint32_t sandboxes, uint64_t memory_bytes);
 
   /// The sandbox and its memory are gone, for whatever reason and in whatever state it was.
   void gone(sandbox_slot slot);
@@ -88,7 +129,7 @@ public:
   std::optional<call_ticket> take_waiting(const uuid& revision);
 
   /// Takes the invocations that have waited for `wait_max` out of the queue.
-  std::vector<call_ticket> expire(time_point now);
+  std::vector<expired> expire(time_point now);
 
   /// Stops, by way of `next`, the sandboxes that have been idle since before `limit`.
   void stop_idle_since(time_point limit);
@@ -118,9 +159,41 @@ private:
     time_point since;
   };
 
+  struct group;
+
+  struct tenant_state {
+    std::string name;
+    tenant_limits limits;
+    fair_queue::flow flow = 0;
+    std::vector<group*> groups;
+    std::deque<group*> runnable; ///< for these, `next` may find something to do
+    std::deque<group*> blocked;  ///< these wait for an event or for time
+    uint64_t memory = 0;         ///< of its sandboxes, as they count
+    uint64_t stopping = 0;       ///< of that, of those that are ending
+    uint32_t waiting = 0;
+    uint32_t starting = 0;
+    uint32_t running = 0;
+    uint32_t short_runs = 0;
+  };
+
+  /// All revisions of a function together.
+  struct function_state {
+    tenant_state* owner = nullptr;
+    uint32_t concurrency_max = storage::concurrency_unset;
+    uint32_t reserved = 0;
+    uint64_t reserved_bytes = 0;
+    uint64_t memory = 0; ///< of its sandboxes, as they count
+    uint32_t groups = 0;
+    uint32_t live = 0; ///< sandboxes that are not stopping
+    uint32_t running = 0;
+  };
+
   /// The sandboxes and the queue of one revision.
   struct group {
     uuid revision;
+    tenant_state* owner = nullptr;
+    function_state* of = nullptr;
+    std::string function_key;
     uint64_t memory_bytes = 0;
     std::deque<waiting_call> waiting;
     std::vector<sandbox_slot> idle; ///< the lowest slot last
@@ -128,6 +201,8 @@ private:
     uint32_t live = 0;                   ///< in any state
     uint32_t overlong = 0;               ///< of these, busy for longer than `patience`
     std::optional<duration> typical_run; ///< when nothing else is in its way
+    duration init{2'000'000};            ///< of the latest sandbox; at first a guess
+    throttle blocked_by = throttle::waited_too_long;
     bool retired = false;
     place where = place::nowhere;
 
@@ -137,10 +212,14 @@ private:
   struct sandbox {
     group* home = nullptr;
     state now = state::vacant;
-    time_point since{};    ///< of the state
-    bool counted = false;  ///< among short_runs_
-    bool overlong = false; ///< its run was counted once and turned out long
-    bool to_stop = false;  ///< idle for too long
+    time_point since{};     ///< of the state
+    uint64_t memory = 0;    ///< as it counts
+    uint64_t uses = 0;      ///< runs that it was given
+    uint64_t worth = 0;     ///< while it is idle: see sandbox_room.cpp
+    int64_t charged_us = 0; ///< to its tenant, for what goes on
+    bool counted = false;   ///< among short_runs_
+    bool overlong = false;  ///< its run was counted once and turned out long
+    bool to_stop = false;   ///< idle for too long
   };
 
   struct short_run {
@@ -148,34 +227,73 @@ private:
     time_point since;
   };
 
+  static uint64_t memory_limit_of(const storage::function_version& function) noexcept {
+    return uint64_t{function.config.memory_mb} * limits::mib;
+  }
+
+  // sandbox_groups.cpp
   group& group_of(const storage::function_version& function);
-  uint64_t memory_of(state which) const noexcept;
-  bool is_short(const group& g) const noexcept { return g.typical_run && *g.typical_run < settings_.patience; }
-  bool wants_start(const group& g, time_point now) const noexcept;
+  tenant_state& tenant_of(const std::string& name);
+  function_state& function_of(const std::string& tenant, const std::string& name, std::string& key);
+  void erase_if_unused(group& g);
+  std::optional<call_ticket> push_out_for(const tenant_state& who);
+  call_ticket drop_front(group& g);
   void make_runnable(group& g);
   void wake_blocked();
+  void wake_some(tenant_state& t, size_t count);
+  void park(tenant_state& t, group& g);
+
+  // sandbox_pool.cpp
+  bool is_short(const group& g) const noexcept { return g.typical_run && *g.typical_run < settings_.patience; }
+  bool wants_start(const group& g, time_point now) const noexcept;
   void enter(sandbox_slot slot, state to, time_point now);
   void leave_idle(sandbox_slot slot);
   void end_count(sandbox& s);
   void end_run(sandbox& s);
+  void settle_charge(sandbox& s, duration real);
   void age_short_runs(time_point now);
-  void erase_if_unused(group& g);
   std::optional<action> next_of(group& g, time_point now);
+  std::optional<action> give_to(group& g, time_point now);
   std::optional<action> start_for(group& g, time_point now);
-  std::optional<sandbox_slot> longest_idle() const;
+  std::optional<action> blocked(group& g, throttle why) noexcept;
   action stop_one(sandbox_slot slot, time_point now);
   sandbox_slot vacant_slot();
+
+  // sandbox_room.cpp
+  struct room_found {
+    bool enough = false;
+    std::optional<action> first; ///< to be done to get there
+  };
+  enum class wanted_for : uint8_t { new_sandbox, idle_sandbox };
+  room_found room_for(group& g, wanted_for what, uint64_t bytes, sandbox_slot spared, time_point now);
+  room_found evict(const tenant_state* of, sandbox_slot spared, time_point now);
+  std::optional<action> restore_blanks();
+  std::pair<uint32_t, uint64_t> kept_for_others(const function_state* who) const noexcept;
+  uint64_t reclaimable(sandbox_slot spared) const noexcept;
+  std::optional<sandbox_slot> least_worth(const tenant_state* of, sandbox_slot spared) const;
+  void appraise(sandbox& s) noexcept;
+  void count_as(sandbox& s, uint64_t bytes) noexcept;
+  uint64_t memory_in(state which) const noexcept { return memory_in_[static_cast<size_t>(which)]; }
+
+  static constexpr sandbox_slot no_slot = UINT32_MAX;
 
   pool_settings settings_;
   std::vector<sandbox> sandboxes_; ///< by slot
   std::unordered_map<uuid, std::unique_ptr<group>> groups_;
-  std::deque<group*> runnable_; ///< for these, `next` may find something to do
-  std::deque<group*> blocked_;  ///< these wait for an event or for time
+  std::unordered_map<std::string, std::unique_ptr<tenant_state>> tenants_;
+  std::unordered_map<std::string, std::unique_ptr<function_state>> functions_; ///< by tenant and name
+  std::vector<function_state*> reservations_;
+  fair_queue turns_; ///< of tenants with something runnable
+  std::vector<tenant_state*> by_flow_;
+  std::deque<tenant_state*> blocked_; ///< tenants with something blocked
   std::deque<short_run> short_runs_;
   uint32_t short_count_ = 0;
   std::array<uint32_t, 5> counts_{};
+  std::array<uint64_t, 5> memory_in_{};
   uint32_t waiting_ = 0;
   uint64_t memory_used_ = 0;
+  uint64_t inflation_ = 0; ///< the worth of the last sandbox that made room
+  bool blanks_wanted_ = true;
   bool draining_ = false;
 };
 

@@ -59,9 +59,14 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
   auto& st = self->state;
   const auto& known = st.revisions[revision];
   const auto& function = *known.function;
-  handlers::sandbox_spec spec{function.config.runtime,    function.config.handler, known.bundle_dir,
-                              function.config.name,       function.version,        function.config.memory_mb,
-                              function.config.environment};
+  handlers::sandbox_spec spec{.runtime = function.config.runtime,
+                              .handler = function.config.handler,
+                              .bundle_dir = known.bundle_dir,
+                              .function_name = function.config.name,
+                              .function_version = function.version,
+                              .memory_mb = function.config.memory_mb,
+                              .ephemeral_storage_mb = function.config.ephemeral_storage_mb,
+                              .environment = function.config.environment};
   const auto ordered = steady_clock::now();
   self->request(st.settings.launcher, launch_time_max, atom::launch::value, std::move(spec))
     .then(
@@ -73,6 +78,7 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
                                   state.settings.ledger,
                                   state.settings.books,
                                   answer_order_of(state.settings.flush_interval),
+                                  state.settings.freeze_after,
                                   slot,
                                   state.revisions[revision].function,
                                   ordered};
@@ -111,11 +117,21 @@ void carry_out(self_pointer self, const sandbox_pool::stop& what) {
   self->send(self->state.sandboxes[what.slot].actor, atom::stop::value);
 }
 
+void carry_out(self_pointer self, const sandbox_pool::blanks& what) {
+  self->send(self->state.settings.launcher, atom::prepare::value, what.wanted);
+}
+
 // -- time ------------------------------------------------------------------------------------------------------------
 
-void refuse(self_pointer self, const invocation& call, caf::typed_response_promise<outcome>& promise, const char* why) {
+void refuse(self_pointer self, const invocation& call, caf::typed_response_promise<outcome>& promise, throttle why) {
   keep(self, self->state.settings.books.throttled(call));
-  promise.deliver(make_error(errc::too_many_requests, why));
+  promise.deliver(make_throttled(why));
+}
+
+/// One that has been waiting, and has to leave the queue.
+void turn_away(self_pointer self, call_ticket ticket, throttle why) {
+  auto waiting = self->state.waiting.extract(ticket);
+  refuse(self, waiting.mapped().call, waiting.mapped().promise, why);
 }
 
 /// Asks for a tick when the passing of time will bring something to do, and none is under way that comes in time.
@@ -160,10 +176,8 @@ void tick(self_pointer self, uint64_t number) {
   if (!st.records.empty() && now >= st.flush_due)
     flush(self);
   const auto expired = st.pool.expire(now);
-  for (const auto ticket : expired) {
-    auto waiting = st.waiting.extract(ticket);
-    refuse(self, waiting.mapped().call, waiting.mapped().promise, "no sandbox became free in time");
-  }
+  for (const auto& late : expired)
+    turn_away(self, late.call, late.reason);
   if (now >= st.next_sweep) {
     st.next_sweep = now + sweep_interval;
     st.pool.stop_idle_since(now - st.settings.idle_timeout);
@@ -248,9 +262,14 @@ caf::result<outcome> take(self_pointer self, invocation& call, arrival which) {
   const auto ticket = ++st.last_ticket;
   if (which == arrival::again) {
     st.pool.submit_again(*call.function, ticket, steady_clock::now());
-  } else if (!st.pool.submit(*call.function, ticket, steady_clock::now())) {
-    refuse(self, call, promise, "the node's queue is full");
-    return promise;
+  } else {
+    const auto admitted = st.pool.submit(*call.function, ticket, steady_clock::now());
+    if (admitted.refused) {
+      refuse(self, call, promise, *admitted.refused);
+      return promise;
+    }
+    if (admitted.pushed_out)
+      turn_away(self, *admitted.pushed_out, throttle::queue_full);
   }
   auto& known = st.revisions[call.function->revision];
   if (!known.function)
@@ -332,6 +351,16 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
       tick_soon(self);
       return make_throttled(why);
     },
+    [self](atom::update, const function_ptr& function) {
+      const auto& config = function->config;
+      self->state.pool.reserve(config.tenant, config.name, config.concurrency_reserved,
+                               config.memory_mb * uint64_t{limits::mib});
+      settle(self);
+    },
+    [self](atom::remove, const std::string& tenant, const std::string& name) {
+      self->state.pool.reserve(tenant, name, 0, 0);
+      settle(self);
+    },
     [self](atom::retire, const uuid& revision, const digest& bundle) {
       self->state.retired.emplace(revision, bundle);
       self->state.pool.retire(revision);
@@ -351,6 +380,10 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
     [self](atom::idle, sandbox_slot slot, usage_record& record) {
       self->state.pool.idle(slot, std::chrono::nanoseconds{record.run_ns}, steady_clock::now());
       keep(self, std::move(record));
+      settle(self);
+    },
+    [self](atom::frozen, sandbox_slot slot, uint64_t held_bytes) {
+      self->state.pool.frozen(slot, held_bytes);
       settle(self);
     },
     [self](atom::gone, sandbox_end& last) { bid_farewell(self, last); },

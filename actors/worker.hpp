@@ -15,6 +15,7 @@ struct worker_settings {
   accountant books;
   pool_settings pool;
   std::chrono::milliseconds idle_timeout{600'000};
+  std::chrono::milliseconds freeze_after{10};
   std::chrono::milliseconds flush_interval{100}; ///< how long a record may wait here; 0: none waits
 };
 

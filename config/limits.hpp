@@ -71,12 +71,12 @@ inline constexpr size_t stack_line_chars_max = 2 * kib;  ///< an entry of a stac
 inline constexpr size_t sandboxes_max = 1000;            ///< a node
 inline constexpr size_t launches_in_flight_max = 24;     ///< sandboxes that may be starting at one time
 inline constexpr size_t blank_sandboxes_max = 256;       ///< sandboxes kept ready
+inline constexpr uint64_t blank_sandbox_bytes = 4 * mib; ///< what one counts in the memory budget
 /// Those that are ending included, whose places are free again for the worker but not yet for the machine.
 inline constexpr size_t sandbox_cells_max = sandboxes_max + blank_sandboxes_max + launches_in_flight_max;
-inline constexpr uint32_t processes_max = 256;     ///< a sandbox (pids cgroup)
+inline constexpr uint32_t processes_max = 256;         ///< a sandbox (pids cgroup)
 inline constexpr uint32_t node_processes_max = 32'768; ///< all sandboxes together
 inline constexpr uint32_t memory_mb_a_core = 1769; ///< a function's CPU grows with its memory; here it is a whole core
-inline constexpr size_t tmp_bytes_max = 512 * mib; ///< /tmp of a sandbox
 inline constexpr uint64_t tmp_inodes_max = 65'536;
 inline constexpr uint64_t open_files_max = 1024;     ///< a process inside a sandbox
 inline constexpr uint64_t pending_signals_max = 128; ///< a sandbox; timers count as such, and for the node's user, too

@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::array<std::string_view, 5> log_levels{"trace", "debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 2> isolation_levels{"full", "relaxed"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
 
 /// A DNS label: what is safe in file names, metrics and host names alike.
@@ -89,6 +90,11 @@ const std::array declared{
   option{"worker.idle-timeout",
          duration_option{worker<&worker_settings::idle_timeout>, limits::sandbox_idle_min, limits::sandbox_idle_max},
          "How long a sandbox is kept without work before it is removed."},
+  option{"worker.freeze-after", duration_option{worker<&worker_settings::freeze_after>, 0ms, limits::sandbox_idle_max},
+         "How long a sandbox is without work before all of its processes stand still, until the next invocation."},
+  option{"worker.isolation", choice_option{worker<&worker_settings::isolation>, isolation_levels},
+         "full: every layer of isolation, or the node does not start; relaxed: without cgroup controllers that are "
+         "missing."},
   option{"worker.queue-limit", count_option{worker<&worker_settings::queue_limit>, 1, limits::queue_max},
          "Invocations that may wait for a sandbox; one more gets 429."},
   option{"worker.sandboxes-max", count_option{worker<&worker_settings::sandboxes_max>, 1, limits::sandboxes_max},

@@ -45,7 +45,7 @@ json::object function_configuration(const storage::function_version& function) {
   out["LastUpdateStatus"] = "Successful";
   out["PackageType"] = "Zip";
   out["Architectures"] = json::array{view(architecture)};
-  out["EphemeralStorage"] = json::object{{"Size", limits::tmp_bytes_max / limits::mib}};
+  out["EphemeralStorage"] = json::object{{"Size", config.ephemeral_storage_mb}};
   return out;
 }
 

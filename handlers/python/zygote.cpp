@@ -179,7 +179,7 @@ void zygote::run_child(const zygote_request& request, const std::vector<unique_f
     ::_exit(0); // the node has no use for it any more
   if (!launch)
     give_up("learn what to serve");
-  close_cage(launch->bundle.release());
+  close_cage(launch->bundle.release(), launch->what.ephemeral_storage_mb);
   auto& what = launch->what;
   serve({.handler = std::move(what.handler),
          .function_name = std::move(what.function_name),

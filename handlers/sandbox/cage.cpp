@@ -39,8 +39,8 @@ void build_cage(cage_plan plan) noexcept {
   take(blank_steps(), plan);
 }
 
-void close_cage(int bundle) noexcept {
-  cage_plan plan{.set_up = cage_set_up, .bundle = bundle};
+void close_cage(int bundle, unsigned tmp_mb) noexcept {
+  cage_plan plan{.set_up = cage_set_up, .bundle = bundle, .tmp_mb = tmp_mb};
   take(last_steps(), plan);
   tell(cage_set_up, {});
   ::close(cage_set_up);

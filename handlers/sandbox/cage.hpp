@@ -9,9 +9,10 @@ struct cage_plan {
   int events = -1;
   int answers = -1;
   int log = -1;
-  int set_up = -1; ///< zygote_protocol.hpp
-  int tmp = -1;    ///< a detached mount
-  int bundle = -1; ///< a detached mount; not known while the cage is built
+  int set_up = -1;     ///< zygote_protocol.hpp
+  int tmp = -1;        ///< a detached mount
+  int bundle = -1;     ///< a detached mount; this and the next are not known while the cage is built
+  unsigned tmp_mb = 0; ///< size of /tmp
   std::span<const int> cgroups{};
 };
 
@@ -29,9 +30,9 @@ inline constexpr unsigned cage_user = 1000;
 /// ends the process. Single-threaded; allocates nothing, since each page that is touched is a page copied.
 void build_cage(cage_plan plan) noexcept;
 
-/// The rest of the list, for the function whose bundle that is: afterwards the process holds no privilege. Reports, an
-/// empty step_report when all is done, and closes `bundle` and the set-up socket.
-void close_cage(int bundle) noexcept;
+/// The rest of the list, for a function with that bundle and that size of /tmp in MiB: afterwards the process holds no
+/// privilege. Reports, an empty step_report when all is done, and closes `bundle` and the set-up socket.
+void close_cage(int bundle, unsigned tmp_mb) noexcept;
 
 /// Reports a step of the set-up that failed, with errno, and ends the process.
 [[noreturn]] void give_up(const char* step) noexcept;

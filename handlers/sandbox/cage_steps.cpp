@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -97,6 +99,20 @@ bool attach_bundle(cage_plan& plan) noexcept {
   return attach(plan.bundle, "/var/task") && ::close(plan.bundle) == 0;
 }
 
+/// The /tmp that was made ahead belongs to the zygote, as the kernel sees it: a larger one covers it.
+bool enlarge_tmp(cage_plan& plan) noexcept {
+  if (plan.tmp_mb == limits::ephemeral_storage_mb_default)
+    return true;
+  char options[96];
+  std::snprintf(options, sizeof options, "mode=1777,size=%um,nr_inodes=%ju", plan.tmp_mb,
+                static_cast<uintmax_t>(limits::tmp_inodes_max));
+  return ::mount("troupe", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
+}
+
+bool limit_file_sizes(cage_plan& plan) noexcept {
+  return limit(RLIMIT_FSIZE, plan.tmp_mb * limits::mib);
+}
+
 bool enter_bundle(cage_plan&) noexcept {
   return ::chdir("/var/task") == 0;
 }
@@ -112,8 +128,8 @@ bool give_way(cage_plan&) noexcept {
 
 bool limit_resources(cage_plan&) noexcept {
   return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, limits::open_files_max)
-      && limit(RLIMIT_FSIZE, limits::tmp_bytes_max) && limit(RLIMIT_MEMLOCK, 64 * limits::kib)
-      && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_SIGPENDING, limits::pending_signals_max);
+      && limit(RLIMIT_MEMLOCK, 64 * limits::kib) && limit(RLIMIT_MSGQUEUE, 0)
+      && limit(RLIMIT_SIGPENDING, limits::pending_signals_max);
 }
 
 bool drop_bounding_set(cage_plan&) noexcept {
@@ -192,6 +208,8 @@ constexpr step blank[] = {
 constexpr step last[] = {
   {"mount the bundle", attach_bundle},
   {"enter the bundle", enter_bundle},
+  {"enlarge /tmp", enlarge_tmp},
+  {"limit file sizes", limit_file_sizes},
 
   // The capabilities themselves go last, since the change of user needs them.
   {"become the sandbox's user", become_user},

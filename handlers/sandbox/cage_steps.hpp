@@ -12,7 +12,8 @@ struct step {
   bool (*take)(cage_plan&) noexcept;
 };
 
-/// The list, in order: what build_cage() does, and what close_cage() does. It takes them all; nothing can leave one out.
+/// The list, in order: what build_cage() does, and what close_cage() does. They take every step; nothing can leave one
+/// out.
 std::span<const step> blank_steps() noexcept;
 std::span<const step> last_steps() noexcept;
 

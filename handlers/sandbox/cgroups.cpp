@@ -83,8 +83,8 @@ unique_fd open_to_read(const std::string& path) {
 
 std::string cgroup_layout::missing() const {
   std::string names;
-  for (const auto& [name, place] : {std::pair{"memory", &memory}, std::pair{"pids", &pids}, std::pair{"cpu", &cpu},
-                                    std::pair{"freezer", &freezer}})
+  for (const auto& [name, place] :
+       {std::pair{"memory", &memory}, std::pair{"pids", &pids}, std::pair{"cpu", &cpu}, std::pair{"freezer", &freezer}})
     if (!*place)
       names += (names.empty() ? "" : ", ") + std::string{name};
   return names;

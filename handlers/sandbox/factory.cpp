@@ -47,11 +47,9 @@ zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup)
 }
 
 zygote_factory::~zygote_factory() {
-  while (!blanks_.empty()) {
-    discard(std::move(blanks_.front()));
-    blanks_.pop_front();
-  }
+  keep_blanks(false);
   for (const auto& [slot, place] : live_) {
+    place.group.open_freezer().thaw();
     const unique_fd process = open_process(place.pid); // not waited for yet, so the id is still its own
     if (!kill_and_reap(process.get(), limits::kill_time_max))
       spdlog::error("a sandbox does not end");
@@ -154,6 +152,14 @@ void zygote_factory::drop(cell unused) {
   free_slots_.push_back(unused.slot);
 }
 
+void zygote_factory::keep_blanks(bool wanted) {
+  blanks_wanted_ = wanted;
+  while (!wanted && !blanks_.empty()) {
+    discard(std::move(blanks_.front()));
+    blanks_.pop_front();
+  }
+}
+
 preparation zygote_factory::prepare_one() {
   discard_dead_blanks();
   const auto result = try_to_prepare_one();
@@ -164,7 +170,7 @@ preparation zygote_factory::prepare_one() {
 }
 
 caf::expected<preparation> zygote_factory::try_to_prepare_one() {
-  if (blanks_.size() < settings_.blank_target) {
+  if (blanks_wanted_ && blanks_.size() < settings_.blank_target) {
     auto made = make_blank();
     if (!made)
       return std::move(made.error());

@@ -24,6 +24,7 @@ public:
 
   caf::expected<sandbox_process> launch(const sandbox_spec& spec) override;
   sandbox_death bury(sandbox_process process) override;
+  void keep_blanks(bool wanted) override;
   preparation prepare_one() override;
 
 private:
@@ -70,7 +71,8 @@ private:
   std::unique_ptr<zygote_process> zygote_;
   std::map<uint32_t, cell> live_; ///< by slot
   std::vector<cell> ready_;
-  std::list<blank> blanks_;          ///< the oldest first
+  std::list<blank> blanks_; ///< the oldest first
+  bool blanks_wanted_ = true;
   std::vector<uint32_t> free_slots_; ///< the lowest last
 };
 

@@ -164,6 +164,7 @@ caf::error zygote_factory::give(blank& to, const sandbox_spec& spec, int bundle)
                                       .function_name = spec.function_name,
                                       .function_version = spec.function_version,
                                       .memory_mb = spec.memory_mb,
+                                      .ephemeral_storage_mb = spec.ephemeral_storage_mb,
                                       .environment = spec.environment});
   const int fds[] = {bundle};
   // It fails when the process has ended, and that has left a report.

@@ -49,7 +49,7 @@ void configure(int filesystem, const char* key, const std::string& value) {
 
 unique_fd make_tmp() {
   const unique_fd fs{static_cast<int>(check(::fsopen("tmpfs", FSOPEN_CLOEXEC), "open a tmpfs for /tmp"))};
-  configure(fs.get(), "size", std::to_string(limits::tmp_bytes_max));
+  configure(fs.get(), "size", std::to_string(limits::ephemeral_storage_mb_default * limits::mib));
   configure(fs.get(), "nr_inodes", std::to_string(limits::tmp_inodes_max));
   configure(fs.get(), "mode", "1777");
   check(::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "make a tmpfs for /tmp");

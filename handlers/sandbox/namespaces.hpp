@@ -24,7 +24,7 @@ void write_id_maps(pid_t pid, uint32_t slot);
 /// What a sandbox needs and what takes long to make: done ahead, of one user namespace with the zygote.
 struct sandbox_parts {
   unique_fd network; ///< a namespace with nothing but lo, which is up
-  unique_fd tmp;     ///< a detached tmpfs of limits::tmp_bytes_max
+  unique_fd tmp;     ///< a detached tmpfs of limits::ephemeral_storage_mb_default
 };
 
 /// Leaves the calling process in the new network namespace: setns back.

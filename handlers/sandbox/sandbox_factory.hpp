@@ -23,6 +23,7 @@ struct sandbox_spec {
   std::string function_name;
   std::string function_version;
   uint32_t memory_mb = 0;
+  uint32_t ephemeral_storage_mb = limits::ephemeral_storage_mb_default; ///< size of /tmp
   std::map<std::string, std::string> environment;
 };
 
@@ -55,9 +56,9 @@ enum class isolation : uint8_t {
 };
 
 struct factory_settings {
-  std::string host_program; ///< path of the Python host (troupe-python3), beside the node's own program
-  std::string run_dir;      ///< for mount points; made by the factory, empty again after stop
-  std::string cgroup_name;  ///< one directory below the controllers' roots, unique on the machine
+  std::string host_program;  ///< path of the Python host (troupe-python3), beside the node's own program
+  std::string run_dir;       ///< for mount points; made by the factory, empty again after stop
+  std::string cgroup_name;   ///< one directory below the controllers' roots, unique on the machine
   uint64_t memory_bytes = 0; ///< of all sandboxes together; 0: as much as the machine gives
   isolation level = isolation::full;
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
@@ -79,6 +80,9 @@ public:
 
   /// Kills whatever is left of it, waits for its end, and takes its resources back.
   virtual sandbox_death bury(sandbox_process process) = 0;
+
+  /// Whether blank sandboxes are kept; those that are there go when they are not.
+  virtual void keep_blanks(bool wanted) = 0;
 
   /// Fills the pools of blank sandboxes and their parts by one. To be called while nothing else waits.
   virtual preparation prepare_one() = 0;

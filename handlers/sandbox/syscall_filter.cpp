@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <initializer_list>
 #include <memory>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include <linux/filter.h>
@@ -30,51 +32,46 @@ namespace {
 /// scheduling classes (a handler would push aside the node), NUMA, watching the whole file system.
 constexpr const char* allowed_calls[] = {
   // memory
-  "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2", "munlock",
-  "mlockall", "munlockall", "membarrier", "memfd_create", "pkey_alloc", "pkey_free", "pkey_mprotect",
+  "brk mmap mmap2 munmap mremap mprotect madvise mincore msync mlock mlock2 munlock mlockall munlockall "
+  "membarrier memfd_create pkey_alloc pkey_free pkey_mprotect",
   // processes and threads, of the sandbox's own PID namespace
-  "fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4", "waitid", "waitpid", "kill", "tkill", "tgkill",
-  "getpid", "getppid", "gettid", "getpgid", "getpgrp", "setpgid", "getsid", "setsid", "pidfd_open",
-  "pidfd_send_signal", "set_tid_address", "set_robust_list", "get_robust_list", "rseq", "arch_prctl",
-  "set_thread_area", "get_thread_area", "futex", "futex_time64", "futex_waitv", "futex_wake", "futex_wait",
-  "futex_requeue", "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam", "sched_getscheduler",
-  "sched_getattr", "sched_get_priority_max", "sched_get_priority_min", "sched_rr_get_interval", "getpriority",
-  "setpriority", "getcpu", "restart_syscall",
+  "fork vfork execve execveat exit exit_group wait4 waitid waitpid kill tkill tgkill getpid getppid gettid "
+  "getpgid getpgrp setpgid getsid setsid pidfd_open pidfd_send_signal set_tid_address set_robust_list "
+  "get_robust_list rseq arch_prctl set_thread_area get_thread_area futex futex_time64 futex_waitv futex_wake "
+  "futex_wait futex_requeue sched_yield sched_getaffinity sched_setaffinity sched_getparam sched_getscheduler "
+  "sched_getattr sched_get_priority_max sched_get_priority_min sched_rr_get_interval getpriority setpriority "
+  "getcpu restart_syscall",
   // signals
-  "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend", "rt_sigtimedwait",
-  "rt_sigtimedwait_time64", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "sigaction", "sigprocmask", "sigreturn",
-  "sigaltstack", "signalfd", "signalfd4", "pause", "alarm",
+  "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 "
+  "rt_sigqueueinfo rt_tgsigqueueinfo sigaction sigprocmask sigreturn sigaltstack signalfd signalfd4 pause "
+  "alarm",
   // identity: to ask, and to become what one is already
-  "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "setuid", "setgid", "setreuid",
-  "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "capget", "umask", "uname", "sysinfo", "getrlimit",
-  "setrlimit", "ugetrlimit", "prlimit64", "getrusage", "times", "getrandom",
+  "getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid setregid setresuid "
+  "setresgid setfsuid setfsgid capget umask uname sysinfo getrlimit setrlimit ugetrlimit prlimit64 getrusage "
+  "times getrandom",
   // files
-  "open", "openat", "openat2", "creat", "close", "close_range", "read", "readv", "pread64", "preadv", "preadv2",
-  "write", "writev", "pwrite64", "pwritev", "pwritev2", "lseek", "_llseek", "dup", "dup2", "dup3", "fcntl", "fcntl64",
-  "flock", "fsync", "fdatasync", "sync_file_range", "syncfs", "truncate", "truncate64", "ftruncate", "ftruncate64",
-  "fallocate", "fadvise64", "fadvise64_64", "readahead", "copy_file_range", "sendfile", "sendfile64", "splice", "tee",
-  "vmsplice", "stat", "stat64", "fstat", "fstat64", "lstat", "lstat64", "newfstatat", "fstatat64", "statx", "statfs",
-  "statfs64", "fstatfs", "fstatfs64", "access", "faccessat", "faccessat2", "getdents", "getdents64", "getcwd",
-  "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "link", "linkat", "unlink",
-  "unlinkat", "symlink", "symlinkat", "readlink", "readlinkat", "chmod", "fchmod", "fchmodat", "fchmodat2", "chown",
-  "fchown", "fchownat", "lchown", "utime", "utimes", "utimensat", "utimensat_time64", "futimesat", "getxattr",
-  "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr", "setxattr", "lsetxattr", "fsetxattr",
-  "removexattr", "lremovexattr", "fremovexattr", "inotify_init", "inotify_init1", "inotify_add_watch",
-  "inotify_rm_watch",
+  "open openat openat2 creat close close_range read readv pread64 preadv preadv2 write writev pwrite64 pwritev "
+  "pwritev2 lseek _llseek dup dup2 dup3 fcntl fcntl64 flock fsync fdatasync sync_file_range syncfs truncate "
+  "truncate64 ftruncate ftruncate64 fallocate fadvise64 fadvise64_64 readahead copy_file_range sendfile "
+  "sendfile64 splice tee vmsplice stat stat64 fstat fstat64 lstat lstat64 newfstatat fstatat64 statx statfs "
+  "statfs64 fstatfs fstatfs64 access faccessat faccessat2 getdents getdents64 getcwd chdir fchdir mkdir "
+  "mkdirat rmdir rename renameat renameat2 link linkat unlink unlinkat symlink symlinkat readlink readlinkat "
+  "chmod fchmod fchmodat fchmodat2 chown fchown fchownat lchown utime utimes utimensat utimensat_time64 "
+  "futimesat getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr setxattr lsetxattr fsetxattr "
+  "removexattr lremovexattr fremovexattr inotify_init inotify_init1 inotify_add_watch inotify_rm_watch",
   // waiting and pipes
-  "pipe", "pipe2", "poll", "ppoll", "ppoll_time64", "select", "_newselect", "pselect6", "pselect6_time64",
-  "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2",
+  "pipe pipe2 poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64 epoll_create epoll_create1 "
+  "epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2",
   // sockets; which kinds, limit_sockets says
-  "socketpair", "bind", "listen", "accept", "accept4", "connect", "getsockname", "getpeername", "sendto", "recvfrom",
-  "send", "recv", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "recvmmsg_time64", "shutdown", "getsockopt",
-  "setsockopt",
+  "socketpair bind listen accept accept4 connect getsockname getpeername sendto recvfrom send recv sendmsg "
+  "recvmsg sendmmsg recvmmsg recvmmsg_time64 shutdown getsockopt setsockopt",
   // time
-  "time", "gettimeofday", "clock_gettime", "clock_gettime64", "clock_getres", "clock_getres_time64", "nanosleep",
-  "clock_nanosleep", "clock_nanosleep_time64", "getitimer", "setitimer", "timer_create", "timer_delete",
-  "timer_gettime", "timer_gettime64", "timer_settime", "timer_settime64", "timer_getoverrun", "timerfd_create",
-  "timerfd_gettime", "timerfd_gettime64", "timerfd_settime", "timerfd_settime64",
+  "time gettimeofday clock_gettime clock_gettime64 clock_getres clock_getres_time64 nanosleep clock_nanosleep "
+  "clock_nanosleep_time64 getitimer setitimer timer_create timer_delete timer_gettime timer_gettime64 "
+  "timer_settime timer_settime64 timer_getoverrun timerfd_create timerfd_gettime timerfd_gettime64 "
+  "timerfd_settime timerfd_settime64",
   // shared memory and semaphores of the sandbox's own IPC namespace
-  "shmget", "shmat", "shmdt", "shmctl", "semget", "semop", "semtimedop", "semtimedop_time64", "semctl",
+  "shmget shmat shmdt shmctl semget semop semtimedop semtimedop_time64 semctl",
 };
 
 class filter_builder {
@@ -143,8 +140,8 @@ void limit_sockets(filter_builder& filter) {
   filter.allow("socket", {equals(0, AF_UNIX)});
   for (const int family : {AF_INET, AF_INET6}) {
     const auto of = [&](uint64_t type, uint64_t protocol) {
-      filter.allow("socket", {equals(0, static_cast<uint64_t>(family)), equals(1, type, type_mask),
-                              equals(2, protocol)});
+      filter.allow("socket",
+                   {equals(0, static_cast<uint64_t>(family)), equals(1, type, type_mask), equals(2, protocol)});
     };
     of(SOCK_STREAM, 0);
     of(SOCK_STREAM, IPPROTO_TCP);
@@ -156,17 +153,17 @@ void limit_sockets(filter_builder& filter) {
 /// What is asked of files, pipes, sockets and terminals in general; no driver's own requests.
 void limit_requests(filter_builder& filter) {
   for (const unsigned long request :
-       {TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, FIOQSIZE, TIOCOUTQ,
-        SIOCATMARK, SIOCGIFNAME, SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFINDEX})
+       {TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, FIOQSIZE, TIOCOUTQ, SIOCATMARK,
+        SIOCGIFNAME, SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFINDEX})
     filter.allow("ioctl", {equals(1, static_cast<uint64_t>(request))});
 }
 
 void limit_prctl(filter_builder& filter) {
-  for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE,
-                                PR_GET_DUMPABLE, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_SET_CHILD_SUBREAPER,
-                                PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_THP_DISABLE,
-                                PR_GET_THP_DISABLE, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_KEEPCAPS, PR_GET_SECUREBITS,
-                                PR_GET_TID_ADDRESS, PR_SET_VMA})
+  for (const int option :
+       {PR_SET_NAME,         PR_GET_NAME,         PR_SET_PDEATHSIG,   PR_GET_PDEATHSIG,       PR_SET_DUMPABLE,
+        PR_GET_DUMPABLE,     PR_SET_TIMERSLACK,   PR_GET_TIMERSLACK,  PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER,
+        PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE,     PR_GET_SECCOMP,
+        PR_CAPBSET_READ,     PR_GET_KEEPCAPS,     PR_GET_SECUREBITS,  PR_GET_TID_ADDRESS,     PR_SET_VMA})
     filter.allow("prctl", {equals(0, static_cast<uint64_t>(option))});
 }
 
@@ -186,8 +183,11 @@ void limit_personality(filter_builder& filter) {
 
 std::vector<sock_filter> build() {
   filter_builder filter;
-  for (const char* name : allowed_calls)
-    filter.allow(name);
+  for (const char* group : allowed_calls) {
+    std::istringstream names{group};
+    for (std::string name; names >> name;)
+      filter.allow(name.c_str());
+  }
   limit_clone(filter);
   limit_sockets(filter);
   limit_requests(filter);

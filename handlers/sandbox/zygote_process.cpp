@@ -121,8 +121,7 @@ bool zygote_process::usable() const noexcept {
   return !lost_ && is_running(pidfd_.get()) && keeper_->running();
 }
 
-caf::expected<zygote_process::child> zygote_process::launch(const zygote_request& request,
-                                                              std::span<const int> fds) {
+caf::expected<zygote_process::child> zygote_process::launch(const zygote_request& request, std::span<const int> fds) {
   auto launched = ask(request, fds, reply_kind::launched);
   if (!launched)
     return std::move(launched.error());

@@ -12,7 +12,8 @@
 namespace troupe::handlers {
 namespace {
 
-using launch_fields = std::tuple<std::string, std::string, std::string, uint32_t, std::map<std::string, std::string>>;
+using launch_fields =
+  std::tuple<std::string, std::string, std::string, uint32_t, uint32_t, std::map<std::string, std::string>>;
 
 } // namespace
 
@@ -33,15 +34,16 @@ std::string step_report::text() const {
 std::string encode(const launch_request& request) {
   msgpack::sbuffer buffer;
   msgpack::pack(buffer, launch_fields{request.handler, request.function_name, request.function_version,
-                                      request.memory_mb, request.environment});
+                                      request.memory_mb, request.ephemeral_storage_mb, request.environment});
   return {buffer.data(), buffer.size()};
 }
 
 std::optional<launch_request> decode_launch(std::string_view bytes) {
   try {
     const auto handle = msgpack::unpack(bytes.data(), bytes.size());
-    auto [handler, name, version, memory_mb, environment] = handle->as<launch_fields>();
-    return launch_request{std::move(handler), std::move(name), std::move(version), memory_mb, std::move(environment)};
+    auto [handler, name, version, memory_mb, storage_mb, environment] = handle->as<launch_fields>();
+    return launch_request{std::move(handler), std::move(name), std::move(version),
+                          memory_mb,          storage_mb,      std::move(environment)};
   } catch (const msgpack::unpack_error&) {
     return std::nullopt;
   } catch (const msgpack::type_error&) {

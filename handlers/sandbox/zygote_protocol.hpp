@@ -54,6 +54,7 @@ struct launch_request {
   std::string function_name;
   std::string function_version;
   uint32_t memory_mb = 0;
+  uint32_t ephemeral_storage_mb = 0; ///< size of /tmp
   std::map<std::string, std::string> environment;
 };
 
@@ -70,7 +71,7 @@ struct step_report {
 /// Messages of fixed size are sent as they lie in memory: both ends run on one machine.
 struct zygote_request {
   request_kind kind = request_kind::go_on;
-  uint32_t slot = 0;         ///< launch: the number of the child's range of user ids
+  uint32_t slot = 0;           ///< launch: the number of the child's range of user ids
   bool has_birthplace = false; ///< launch: the descriptor first_cgroup is one
 };
 

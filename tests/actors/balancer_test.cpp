@@ -18,6 +18,8 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer) {
       return result;
     },
     [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); },
+    [](atom::update, const function_ptr&) {},
+    [](atom::remove, const std::string&, const std::string&) {},
     [](atom::retire, const uuid&, const digest&) {},
     [](atom::flush) { return caf::unit; },
     [](atom::status) { return worker_status{}; },

@@ -1,82 +1,11 @@
 #define CAF_SUITE actors.sandbox_pool
 
-#include "actors/sandbox_pool.hpp"
-
-#include <caf/test/unit_test.hpp>
+#include "pool_fixture.hpp"
 
 using namespace troupe;
-using namespace std::chrono_literals;
+using namespace troupe::test;
 
-namespace {
-
-using pool_state = sandbox_pool::state;
-
-/// Builds a pool and writes its actions as text, such as "start 0" or "give 0 7", so that cases read as tables.
-struct fixture {
-  fixture() { make({}); }
-
-  void make(const std::function<void(pool_settings&)>& adjust) {
-    pool_settings settings;
-    settings.memory_bytes = 1024 * limits::mib;
-    settings.sandboxes_max = 100;
-    settings.queue_limit = 100;
-    settings.launches_max = 8;
-    settings.width = 4;
-    if (adjust)
-      adjust(settings);
-    pool = sandbox_pool{settings};
-  }
-
-  storage::function_version function(uint8_t number, uint32_t memory_mb = 128) {
-    storage::function_version f;
-    f.revision.bytes[15] = number;
-    f.config.memory_mb = memory_mb;
-    return f;
-  }
-
-  std::vector<std::string> actions() {
-    std::vector<std::string> texts;
-    while (auto action = pool.next(now)) {
-      if (const auto* give = std::get_if<sandbox_pool::give>(&*action))
-        texts.push_back("give " + std::to_string(give->slot) + " " + std::to_string(give->call));
-      else if (const auto* start = std::get_if<sandbox_pool::start>(&*action))
-        texts.push_back("start " + std::to_string(start->slot));
-      else
-        texts.push_back("stop " + std::to_string(std::get<sandbox_pool::stop>(*action).slot));
-    }
-    return texts;
-  }
-
-  std::vector<std::string> submit(const storage::function_version& f, call_ticket call) {
-    CAF_REQUIRE(pool.submit(f, call, now));
-    return actions();
-  }
-
-  std::vector<std::string> ready(sandbox_slot slot) {
-    pool.ready(slot, now);
-    return actions();
-  }
-
-  std::vector<std::string> idle(sandbox_slot slot, std::chrono::nanoseconds run) {
-    now += run;
-    pool.idle(slot, run, now);
-    return actions();
-  }
-
-  std::vector<std::string> gone(sandbox_slot slot) {
-    pool.gone(slot);
-    return actions();
-  }
-
-  using lines = std::vector<std::string>;
-
-  sandbox_pool pool;
-  sandbox_pool::time_point now{1h};
-};
-
-} // namespace
-
-CAF_TEST_FIXTURE_SCOPE(sandbox_pool_tests, fixture)
+CAF_TEST_FIXTURE_SCOPE(sandbox_pool_tests, pool_fixture)
 
 CAF_TEST(the first invocation starts a sandbox and runs when it is ready) {
   const auto f = function(1);
@@ -208,9 +137,9 @@ CAF_TEST(a long queue for short runs starts no more sandboxes than the width all
 CAF_TEST(a full queue and a function larger than the budget are refused) {
   make([](auto& settings) { settings.queue_limit = 1; });
   CAF_CHECK_EQUAL(submit(function(1), 1), lines{"start 0"});
-  CAF_CHECK(!pool.submit(function(1), 2, now));
+  CAF_CHECK(refused(function(1), 2) == throttle::queue_full);
   ready(0);
-  CAF_CHECK(!pool.submit(function(2, 2048), 3, now));
+  CAF_CHECK(refused(function(2, 2048), 3) == throttle::memory);
   CAF_CHECK_EQUAL(pool.waiting(), 0u);
 }
 
@@ -252,7 +181,7 @@ CAF_TEST(who is submitted again is the next one even when the queue is full) {
   submit(f, 1);
   ready(0);
   submit(f, 2);
-  CAF_CHECK(!pool.submit(f, 3, now));
+  CAF_CHECK(refused(f, 3) == throttle::queue_full);
   pool.gone(0); // before it could run 1
   pool.submit_again(f, 1, now);
   CAF_CHECK_EQUAL(actions(), lines{"start 0"});
@@ -294,7 +223,10 @@ CAF_TEST(who has waited for too long is taken out) {
   now += 5s;
   submit(function(1), 2);
   now += 5s;
-  CAF_CHECK_EQUAL(pool.expire(now), std::vector<call_ticket>{1});
+  const auto late = pool.expire(now);
+  CAF_REQUIRE_EQUAL(late.size(), 1u);
+  CAF_CHECK_EQUAL(late[0].call, 1u);
+  CAF_CHECK(late[0].reason == throttle::waited_too_long);
   CAF_CHECK_EQUAL(pool.waiting(), 1u);
 }
 

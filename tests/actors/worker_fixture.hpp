@@ -79,6 +79,7 @@ inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer, laun
       ++seen->buried;
       return seen->death;
     },
+    [](atom::prepare, bool) {},
     [](atom::prepare) {},
   };
 }

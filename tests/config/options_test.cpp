@@ -49,9 +49,10 @@ CAF_TEST(each option writes a member of its own) {
   const settings defaults;
   const std::map<std::string_view, std::string_view> other{
     {"PORT", "81"}, {"COUNT", "7"}, {"DURATION", "7s"}, {"SIZE", "7GiB"}, {"AMOUNT", "7"}};
-  const std::map<std::string_view, std::string_view> words{{"node.name", "other"},        {"node.data-dir", "/other"},
-                                                           {"http.address", "127.0.0.9"}, {"billing.currency", "EUR"},
-                                                           {"log.level", "debug"},        {"log.format", "json"}};
+  const std::map<std::string_view, std::string_view> words{{"node.name", "other"},          {"node.data-dir", "/other"},
+                                                           {"http.address", "127.0.0.9"},   {"billing.currency", "EUR"},
+                                                           {"worker.isolation", "relaxed"}, {"log.level", "debug"},
+                                                           {"log.format", "json"}};
   for (const auto& of : options()) {
     CAF_MESSAGE(of.name);
     settings changed;

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -46,7 +47,7 @@ const std::string other_mounts = "22 1 0:21 / / rw - ext4 /dev/vda rw\n"
                                  "37 31 0:34 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n";
 
 cgroup_layout machine_layout() {
-  return *find_cgroups(read_small_file("/proc/self/mountinfo").value());
+  return find_cgroups(read_small_file("/proc/self/mountinfo").value());
 }
 
 std::string group_name() {
@@ -58,63 +59,74 @@ std::string group_name() {
 CAF_TEST_FIXTURE_SCOPE(cgroup_tests, hierarchies)
 
 CAF_TEST(controllers are found in v1) {
-  auto layout = find_cgroups(other_mounts + v1("/sys/fs/cgroup/memory", "memory") + v1("/sys/fs/cgroup/pids", "pids"));
-  CAF_REQUIRE(layout);
-  CAF_CHECK(layout->memory.version == cgroup_version::v1);
-  CAF_CHECK_EQUAL(layout->memory.root, "/sys/fs/cgroup/memory");
-  CAF_CHECK_EQUAL(layout->pids.root, "/sys/fs/cgroup/pids");
+  const auto layout =
+    find_cgroups(other_mounts + v1("/sys/fs/cgroup/memory", "memory") + v1("/sys/fs/cgroup/pids", "pids")
+                 + v1("/sys/fs/cgroup/cpu", "cpu,cpuacct") + v1("/sys/fs/cgroup/freezer", "freezer"));
+  CAF_CHECK_EQUAL(layout.missing(), "");
+  CAF_CHECK(layout.memory == (cgroup_controller{cgroup_version::v1, "/sys/fs/cgroup/memory"}));
+  CAF_CHECK(layout.pids == (cgroup_controller{cgroup_version::v1, "/sys/fs/cgroup/pids"}));
+  CAF_CHECK(layout.cpu == (cgroup_controller{cgroup_version::v1, "/sys/fs/cgroup/cpu"}));
+  CAF_CHECK(layout.freezer == (cgroup_controller{cgroup_version::v1, "/sys/fs/cgroup/freezer"}));
 }
 
 CAF_TEST(controllers are found in v2) {
-  auto layout = find_cgroups(other_mounts + v2("unified", "cpuset cpu io memory pids"));
-  CAF_REQUIRE(layout);
-  CAF_CHECK(layout->memory.version == cgroup_version::v2);
-  CAF_CHECK_EQUAL(layout->memory.root, (root / "unified").string());
-  CAF_CHECK_EQUAL(layout->pids.root, layout->memory.root);
+  const auto layout = find_cgroups(other_mounts + v2("unified", "cpuset cpu io memory pids"));
+  const cgroup_controller unified{cgroup_version::v2, (root / "unified").string()};
+  CAF_CHECK_EQUAL(layout.missing(), "");
+  CAF_CHECK(layout.memory == unified);
+  CAF_CHECK(layout.pids == unified);
+  CAF_CHECK(layout.cpu == unified);
+  CAF_CHECK(layout.freezer == unified);
 }
 
-CAF_TEST(a v2 hierarchy without controllers does not hide v1) {
-  auto layout =
-    find_cgroups(v2("unified", "hugetlb") + v1("/sys/fs/cgroup/memory", "memory") + v1("/sys/fs/cgroup/pids", "pids"));
-  CAF_REQUIRE(layout);
-  CAF_CHECK(layout->memory.version == cgroup_version::v1);
-  CAF_CHECK(layout->pids.version == cgroup_version::v1);
+CAF_TEST(a v2 hierarchy without controllers does not hide v1 but can stand still) {
+  const auto layout = find_cgroups(v2("unified", "hugetlb") + v1("/sys/fs/cgroup/memory", "memory")
+                                   + v1("/sys/fs/cgroup/freezer", "freezer"));
+  CAF_REQUIRE(layout.memory);
+  CAF_CHECK(layout.memory->version == cgroup_version::v1);
+  CAF_REQUIRE(layout.freezer);
+  CAF_CHECK(layout.freezer->version == cgroup_version::v2);
 }
 
 CAF_TEST(one controller here and one there) {
-  auto layout = find_cgroups(v2("unified", "pids") + v1("/sys/fs/cgroup/memory", "memory"));
-  CAF_REQUIRE(layout);
-  CAF_CHECK(layout->memory.version == cgroup_version::v1);
-  CAF_CHECK(layout->pids.version == cgroup_version::v2);
+  const auto layout = find_cgroups(v2("unified", "pids") + v1("/sys/fs/cgroup/memory", "memory"));
+  CAF_REQUIRE(layout.memory);
+  CAF_REQUIRE(layout.pids);
+  CAF_CHECK(layout.memory->version == cgroup_version::v1);
+  CAF_CHECK(layout.pids->version == cgroup_version::v2);
 }
 
-CAF_TEST(a missing controller is named) {
-  auto layout = find_cgroups(v1("/sys/fs/cgroup/memory", "memory"));
-  CAF_REQUIRE(!layout);
-  CAF_CHECK(troupe::code_of(layout.error()) == troupe::errc::not_supported);
-  CAF_CHECK_EQUAL(troupe::what_of(layout.error()), "the cgroup controller pids (neither v1 nor v2 has it)");
-  layout = find_cgroups(v2("unified", "memory_pressure pids"));
-  CAF_REQUIRE(!layout);
-  CAF_CHECK_EQUAL(troupe::what_of(layout.error()), "the cgroup controller memory (neither v1 nor v2 has it)");
+CAF_TEST(missing controllers are named) {
+  CAF_CHECK_EQUAL(find_cgroups(v1("/sys/fs/cgroup/memory", "memory")).missing(), "pids, cpu, freezer");
+  CAF_CHECK_EQUAL(find_cgroups(v2("unified", "memory_pressure pids")).missing(), "memory, cpu");
 }
 
 CAF_TEST(groups are made with limits and go with their objects) {
   const auto layout = machine_layout();
-  const fs::path directory = fs::path{layout.pids.root} / group_name();
+  const fs::path directory = fs::path{layout.pids->root} / group_name();
   {
-    auto node = node_cgroup::make(layout, group_name());
+    auto node = node_cgroup::make(layout, {.name = group_name(), .memory_bytes = 1 << 30});
     CAF_REQUIRE(node);
     {
       auto group = node->make_sandbox(3);
       CAF_REQUIRE(group);
-      CAF_CHECK_EQUAL(group->limit_memory(1 << 28), caf::error{});
+      CAF_CHECK_EQUAL(group->limit({.memory_mb = 3538}), caf::error{}); // two cores' worth
+      const auto cpu = fs::path{layout.cpu->root} / group_name() / "3";
+      const bool v1 = layout.cpu->version == cgroup_version::v1;
+      CAF_CHECK_EQUAL(read_small_file(cpu / (v1 ? "cpu.shares" : "cpu.weight")).value_or(""), v1 ? "2048\n" : "200\n");
+      CAF_CHECK_EQUAL(read_small_file(cpu / (v1 ? "cpu.cfs_quota_us" : "cpu.max")).value_or(""),
+                      v1 ? "200000\n" : "200000 100000\n");
       CAF_CHECK_EQUAL(read_small_file(directory / "3" / "pids.max").value_or(""), "256\n");
       CAF_CHECK_EQUAL(group->oom_kills(), 0u);
       auto joins = group->open_joins();
       CAF_REQUIRE(joins);
-      CAF_CHECK_EQUAL(joins->size(), layout.pids.root == layout.memory.root ? 1u : 2u);
-      CAF_CHECK_EQUAL(group->recycle(), layout.memory.version == cgroup_version::v1);
-      CAF_CHECK_EQUAL(group->limit_memory(1 << 27), caf::error{});
+      std::set<std::string> v1_groups;
+      for (const auto& each : {layout.memory, layout.pids, layout.cpu, layout.freezer})
+        if (each->version == cgroup_version::v1)
+          v1_groups.insert(each->root);
+      CAF_CHECK_EQUAL(joins->size(), v1_groups.size());
+      CAF_CHECK_EQUAL(group->recycle(), layout.memory->version == cgroup_version::v1);
+      CAF_CHECK_EQUAL(group->limit({.memory_mb = 128}), caf::error{});
     }
     CAF_CHECK(!fs::exists(directory / "3"));
     CAF_CHECK(fs::exists(directory));
@@ -124,17 +136,17 @@ CAF_TEST(groups are made with limits and go with their objects) {
 
 CAF_TEST(what a killed node left is removed) {
   const auto layout = machine_layout();
-  for (const auto& controller_root : {layout.memory.root, layout.pids.root})
+  for (const auto& controller_root : {layout.memory->root, layout.pids->root})
     fs::create_directories(fs::path{controller_root} / group_name() / "17");
-  auto node = node_cgroup::make(layout, group_name());
+  auto node = node_cgroup::make(layout, {.name = group_name()});
   CAF_REQUIRE(node);
-  CAF_CHECK(!fs::exists(fs::path{layout.memory.root} / group_name() / "17"));
-  CAF_CHECK(!fs::exists(fs::path{layout.pids.root} / group_name() / "17"));
+  CAF_CHECK(!fs::exists(fs::path{layout.memory->root} / group_name() / "17"));
+  CAF_CHECK(!fs::exists(fs::path{layout.pids->root} / group_name() / "17"));
 }
 
 CAF_TEST(processes that are still ending are waited for) {
   const auto layout = machine_layout();
-  const fs::path stale = fs::path{layout.pids.root} / group_name() / "1";
+  const fs::path stale = fs::path{layout.pids->root} / group_name() / "1";
   fs::create_directories(stale);
   int ends[2];
   CAF_REQUIRE_EQUAL(::pipe(ends), 0);
@@ -146,7 +158,7 @@ CAF_TEST(processes that are still ending are waited for) {
   }
   CAF_REQUIRE_EQUAL(write_small_file(stale / "cgroup.procs", std::to_string(child)), 0);
   ::close(ends[1]); // from here on it ends by itself
-  auto node = node_cgroup::make(layout, group_name());
+  auto node = node_cgroup::make(layout, {.name = group_name()});
   CAF_CHECK(node);
   CAF_CHECK(!fs::exists(stale));
   ::waitpid(child, nullptr, 0);

@@ -1,0 +1,195 @@
+#define CAF_SUITE actors.sandbox_room
+
+#include "pool_fixture.hpp"
+
+#include <algorithm>
+#include <utility>
+
+using namespace troupe;
+using namespace troupe::test;
+
+CAF_TEST_FIXTURE_SCOPE(sandbox_room_tests, pool_fixture)
+
+// -- limits and fairness ----------------------------------------------------------------------------------------------
+
+CAF_TEST(a function runs no more often at one time than it may) {
+  auto f = function(1);
+  f.config.concurrency_max = 1;
+  submit(f, 1);
+  CAF_CHECK_EQUAL(submit(f, 2), lines{});
+  CAF_CHECK_EQUAL(ready(0), lines{"give 0 1"});
+  CAF_CHECK_EQUAL(idle(0, 20ms), lines{"give 0 2"});
+  CAF_CHECK_EQUAL(submit(f, 3), lines{});
+  now += 10s;
+  const auto late = pool.expire(now);
+  CAF_REQUIRE_EQUAL(late.size(), 1u);
+  CAF_CHECK(late[0].reason == throttle::function_concurrency);
+}
+
+CAF_TEST(a function with a concurrency of zero takes nothing) {
+  auto f = function(1);
+  f.config.concurrency_max = 0;
+  CAF_CHECK(refused(f, 1) == throttle::function_concurrency);
+  CAF_CHECK(pool.empty());
+}
+
+CAF_TEST(a tenant runs no more at one time than it may) {
+  make([](auto& settings) { settings.tenants["a"].concurrency = 1; });
+  CAF_CHECK_EQUAL(submit(function_of("a", 1), 1), lines{"start 0"});
+  CAF_CHECK_EQUAL(submit(function_of("a", 2), 2), lines{});
+  CAF_CHECK_EQUAL(submit(function_of("b", 3), 3), lines{"start 1"});
+  CAF_CHECK_EQUAL(ready(0), lines{"give 0 1"});
+  now += 10s;
+  const auto late = pool.expire(now);
+  CAF_REQUIRE_EQUAL(late.size(), 2u);
+  const auto of_a = std::ranges::find(late, 2u, &sandbox_pool::expired::call);
+  CAF_REQUIRE(of_a != late.end());
+  CAF_CHECK(of_a->reason == throttle::tenant_concurrency);
+}
+
+CAF_TEST(a tenant has no more memory than it may and makes room by itself) {
+  make([](auto& settings) { settings.tenants["a"].memory_bytes = 128 * limits::mib; });
+  submit(function_of("a", 1), 1);
+  ready(0);
+  CAF_CHECK_EQUAL(submit(function_of("a", 2), 2), lines{});
+  CAF_CHECK_EQUAL(submit(function_of("b", 3), 3), lines{"start 1"});
+  ready(1);
+  idle(1, 5ms);
+  CAF_CHECK_EQUAL(idle(0, 5ms), lines{"stop 0"}); // its own, not the one of the other
+  CAF_CHECK_EQUAL(gone(0), lines{"start 0"});
+}
+
+CAF_TEST(who waits of two tenants is served in turn) {
+  make([](auto& settings) { settings.launches_max = 1; });
+  for (uint8_t n = 1; n <= 4; ++n)
+    CAF_CHECK(!pool.submit(function_of("a", n), n, now).refused);
+  CAF_CHECK(!pool.submit(function_of("b", 9), 9, now).refused);
+  CAF_CHECK_EQUAL(actions(), lines{"start 0"});
+  CAF_CHECK_EQUAL(ready(0), (lines{"start 1", "give 0 1"})); // its start was charged
+  CAF_CHECK_EQUAL(ready(1), (lines{"give 1 9", "start 2"})); // not the fifth
+}
+
+CAF_TEST(a flood of short runs leaves a place for another tenant) {
+  make([](auto& settings) { settings.width = 1; });
+  const auto a = function_of("a", 1);
+  const auto b = function_of("b", 2);
+  for (const auto& [f, slot] : {std::pair{a, 0u}, std::pair{b, 1u}}) {
+    submit(f, slot + 100);
+    ready(slot);
+    idle(slot, 50us);
+  }
+  CAF_CHECK_EQUAL(submit(a, 1), lines{"give 0 1"});
+  CAF_CHECK_EQUAL(submit(a, 2), lines{});
+  CAF_CHECK_EQUAL(submit(b, 3), lines{"give 1 3"});
+}
+
+CAF_TEST(a full queue pushes out the newest of the tenant that fills it) {
+  make([](auto& settings) {
+    settings.launches_max = 0;
+    settings.queue_limit = 4;
+  });
+  for (call_ticket call = 1; call <= 4; ++call)
+    submit(function_of("a", 1), call);
+  CAF_CHECK(refused(function_of("a", 1), 5) == throttle::queue_full);
+  const auto admitted = pool.submit(function_of("b", 2), 6, now);
+  CAF_CHECK(!admitted.refused);
+  CAF_CHECK(admitted.pushed_out == call_ticket{4});
+  CAF_CHECK_EQUAL(pool.waiting(), 4u);
+}
+
+CAF_TEST(weights divide a full queue) {
+  make([](auto& settings) {
+    settings.launches_max = 0;
+    settings.queue_limit = 4;
+    settings.tenants["a"].weight = 3;
+  });
+  for (call_ticket call = 1; call <= 4; ++call)
+    submit(function_of("a", 1), call);
+  CAF_CHECK(pool.submit(function_of("b", 2), 5, now).pushed_out == call_ticket{4});
+  CAF_CHECK(refused(function_of("b", 2), 6) == throttle::queue_full); // a has three for its weight of three
+}
+
+CAF_TEST(sandboxes are kept for the function that has reserved them) {
+  make([](auto& settings) { settings.sandboxes_max = 2; });
+  auto reserved = function(1);
+  reserved.config.name = "reserved";
+  pool.reserve("default", "reserved", 1, 128 * limits::mib);
+  CAF_CHECK_EQUAL(submit(function(2), 2), lines{"start 0"});
+  ready(0);
+  CAF_CHECK_EQUAL(submit(function(3), 3), lines{});
+  CAF_CHECK_EQUAL(submit(reserved, 1), lines{"start 1"});
+  ready(1);
+  idle(1, 5ms); // nor does its idle one make room
+  CAF_CHECK_EQUAL(actions(), lines{});
+  pool.reserve("default", "reserved", 0, 0);
+  CAF_CHECK_EQUAL(actions(), (lines{"stop 1", "start 2"}));
+}
+
+// -- memory ----------------------------------------------------------------------------------------------------------
+
+CAF_TEST(a sandbox that stands still counts with what it holds) {
+  make([](auto& settings) { settings.memory_bytes = 256 * limits::mib; });
+  for (uint8_t n = 0; n < 10; ++n) {
+    submit(function(n + 1), n + 1);
+    ready(n);
+    idle(n, 5ms);
+    pool.frozen(n, 4 * limits::mib);
+  }
+  CAF_CHECK_EQUAL(pool.count(pool_state::idle), 10u);
+  CAF_CHECK_EQUAL(pool.memory_used_bytes(), 40 * limits::mib);
+  CAF_CHECK_EQUAL(submit(function(1), 20), lines{"give 0 20"});
+  CAF_CHECK_EQUAL(pool.memory_used_bytes(), 164 * limits::mib);
+  CAF_CHECK_EQUAL(submit(function(2), 21).front(), "stop 2"); // for 124 MiB more some have to go
+}
+
+CAF_TEST(what is cheap to make again and holds much goes first) {
+  make([](auto& settings) { settings.memory_bytes = 512 * limits::mib; });
+  submit(function(1), 1);
+  now += 300ms; // this one takes long to load
+  ready(0);
+  submit(function(2), 2);
+  now += 2ms;
+  ready(1);
+  idle(1, 5ms);
+  idle(0, 5ms);
+  pool.frozen(0, 10 * limits::mib);
+  pool.frozen(1, 10 * limits::mib);
+  CAF_CHECK_EQUAL(submit(function(3, 500), 3), lines{"stop 1"});
+}
+
+CAF_TEST(what is used often stays longer) {
+  make([](auto& settings) { settings.memory_bytes = 512 * limits::mib; });
+  for (uint8_t n = 0; n < 2; ++n) {
+    submit(function(n + 1), n + 1);
+    now += 2ms;
+    ready(n);
+    idle(n, 5ms);
+  }
+  for (call_ticket call = 10; call < 20; ++call) {
+    submit(function(1), call);
+    idle(0, 5ms);
+  }
+  now += 1s;
+  submit(function(2), 20); // used later, but seldom
+  idle(1, 5ms);
+  pool.frozen(0, 10 * limits::mib);
+  pool.frozen(1, 10 * limits::mib);
+  CAF_CHECK_EQUAL(submit(function(3, 500), 3), lines{"stop 1"});
+}
+
+CAF_TEST(blank sandboxes go when memory is short and come back when it is not ) {
+  make([](auto& settings) {
+    settings.memory_bytes = 300 * limits::mib;
+    settings.blank_bytes = 50 * limits::mib;
+  });
+  submit(function(1), 1);
+  CAF_CHECK_EQUAL(submit(function(2), 2), (lines{"no blanks", "start 1"}));
+  ready(0);
+  ready(1);
+  idle(0, 5ms);
+  CAF_CHECK_EQUAL(idle(1, 5ms), lines{});
+  pool.frozen(0, 4 * limits::mib);
+  CAF_CHECK_EQUAL(actions(), lines{"blanks"});
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
