@@ -48,7 +48,7 @@ def private(fields):
     return fields.get("Private_Clean", 0) + fields.get("Private_Dirty", 0)
 
 
-def status_kib(pid, *names):
+def status_bytes(pid, *names):
     fields = dict(FIELD.findall(text_of(f"/proc/{pid}/status")))
     return [int(fields.get(name, 0)) * 1024 for name in names]
 
