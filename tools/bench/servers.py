@@ -168,10 +168,10 @@ class Troupe:
             text = answer.read().decode()
         return {state: int(count) for state, count in re.findall(r'^troupe_sandboxes{state="(\w+)"} (\d+)$', text, re.M)}
 
-    def settle(self, seconds_max=30):
-        """Waits until the node makes no further processes ahead and buries no more: it has been idle for half a second."""
+    def settle(self, quiet_seconds=0.5, seconds_max=30):
+        """Waits until the node makes no further processes ahead and buries no more: none has come or gone for a while."""
         seen, since, deadline = None, time.monotonic(), time.monotonic() + seconds_max
-        while time.monotonic() < min(since + 0.5, deadline):
+        while time.monotonic() < min(since + quiet_seconds, deadline):
             now = set(measuring.tree(self.process.pid))
             if now != seen:
                 seen, since = now, time.monotonic()
