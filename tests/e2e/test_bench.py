@@ -30,8 +30,8 @@ def start(tmp_path):
     def run(name, *options):
         environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
         process = subprocess.Popen(
-            ["/usr/bin/python3", str(BENCH / name), "--program", str(PROGRAM), *map(str, options)], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env=environment)
+            ["/usr/bin/python3", str(BENCH / name), "--program", str(PROGRAM), *map(str, options)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         traces.expected_children.add(process.pid)
         started.append(process)
         return process
@@ -74,7 +74,8 @@ def no_bytecode():
 
 def test_elasticity_counts_sandboxes_and_draws(start, tmp_path):
     picture = tmp_path / "picture.svg"
-    document, told = finish(start("elasticity", "--seconds", 2, "--clients", 10, "--only", "troupe", "python", "--svg", picture))
+    document, told = finish(start("elasticity", "--seconds", 2, "--clients", 10, "--only", "troupe", "python",
+                                  "--svg", picture))
     ours, processes = document["results"].values()
     assert ours["errors"] == processes["errors"] == 0
     assert 2 <= ours["separate_sandboxes"] <= ours["requests"]
@@ -122,11 +123,16 @@ def test_a_short_soak_finds_nothing_grown(start):
 def test_the_soak_says_what_has_grown():
     soak = module_of("soak")
     first = {field: 10 for field in (*soak.COUNTED, *soak.MEMORY)}
-    assert not any(row["grown"] for row in soak.compared(first, first))
+
+    def grown(**changed):
+        return [row["field"] for row in soak.compared(first, {**first, **changed}) if row["grown"]]
+
+    assert grown() == []
     for field in soak.COUNTED:
-        assert [row["field"] for row in soak.compared(first, {**first, field: 11}) if row["grown"]] == [field]
-    assert not any(row["grown"] for row in soak.compared(first, {**first, "anonymous_mib": 50}))
-    assert [row["field"] for row in soak.compared(first, {**first, "anonymous_mib": 70}) if row["grown"]] == ["anonymous_mib"]
+        assert grown(**{field: 11}) == [field]
+        assert grown(**{field: 9}) == []
+    assert grown(anonymous_mib=50) == []
+    assert grown(anonymous_mib=70) == ["anonymous_mib"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

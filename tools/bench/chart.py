@@ -16,6 +16,7 @@ STYLE = """
   .title { font-size: 15px; font-weight: 600; fill: #24292f }
   .panel { font-size: 13px; font-weight: 600; fill: #24292f }
   .axis { stroke: #8c959f; stroke-width: 1; fill: none }
+  .series { stroke-width: 2; stroke-linejoin: round; fill: none }
   .grid { stroke: #8c959f; stroke-opacity: 0.25; stroke-width: 1 }
   @media (prefers-color-scheme: dark) {
     text { fill: #9ea7b3 }
@@ -32,13 +33,13 @@ class Panel:
         self.lines, self.logarithmic = [line for line in lines if line[1]], logarithmic
 
     def bounds(self):
-        xs = [x for _, points, _ in self.lines for x, _ in points] or [1]
+        x_max = max((x for _, points, _ in self.lines for x, _ in points), default=0) or 1
         ys = [y for _, points, _ in self.lines for _, y in points] + ([self.goal[1]] if self.goal else []) or [1]
         if self.logarithmic:
             low = 10 ** math.floor(math.log10(max(min(ys), 1e-3)))
-            return max(xs), low, max(10 ** math.ceil(math.log10(max(max(ys), 1e-3))), low * 10)
+            return x_max, low, max(10 ** math.ceil(math.log10(max(max(ys), 1e-3))), low * 10)
         step = nice_step(max(ys) or 1)
-        return max(xs), 0, math.ceil((max(ys) or 1) / step * 1.02) * step
+        return x_max, 0, math.ceil((max(ys) or 1) / step * 1.02) * step
 
 
 def nice_step(largest, wanted=4):
@@ -59,7 +60,7 @@ def draw_panel(panel, top, colours):
     wide, bottom = WIDTH - LEFT - RIGHT, top + PANEL
 
     def x_of(x):
-        return LEFT + wide * x / (x_max or 1)
+        return LEFT + wide * x / x_max
 
     def y_of(y):
         if panel.logarithmic:
@@ -79,12 +80,12 @@ def draw_panel(panel, top, colours):
            f'{html.escape(panel.y_label)}</text>')
     if panel.goal:
         name, y = panel.goal
-        yield f'<line class="axis" stroke-dasharray="2 4" x1="{LEFT}" y1="{y_of(y):.1f}" x2="{WIDTH - RIGHT}" y2="{y_of(y):.1f}"/>'
+        yield f'<path class="axis" stroke-dasharray="2 4" d="M{LEFT} {y_of(y):.1f}H{WIDTH - RIGHT}"/>'
         yield f'<text x="{WIDTH - RIGHT}" y="{y_of(y) - 5:.1f}" text-anchor="end">{html.escape(name)}</text>'
     for name, points, dashed in panel.lines:
         path = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in points)
         dash = ' stroke-dasharray="4 3" stroke-opacity="0.8"' if dashed else ""
-        yield f'<polyline fill="none" stroke="{colours[name]}" stroke-width="2" stroke-linejoin="round"{dash} points="{path}"/>'
+        yield f'<polyline class="series" stroke="{colours[name]}"{dash} points="{path}"/>'
 
 
 def draw(title, note, panels):
@@ -92,8 +93,8 @@ def draw(title, note, panels):
     names = list(dict.fromkeys(name for panel in panels for name, _, _ in panel.lines))
     colours = dict(zip(names, COLOURS))
     height = TOP + len(panels) * (PANEL + GAP)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-             f'role="img" aria-label="{html.escape(title)}">', f"<style>{STYLE}</style>",
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+             f'height="{height}" role="img" aria-label="{html.escape(title)}">', f"<style>{STYLE}</style>",
              f'<text class="title" x="{LEFT}" y="20">{html.escape(title)}</text>']
     x = LEFT
     for name in names:

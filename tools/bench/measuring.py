@@ -42,7 +42,8 @@ def median_of(rows, field):
 def machine():
     cpu = re.search(r"^model name\s*: (.+)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
     memory = re.search(r"^MemTotal:\s+(\d+) kB$", pathlib.Path("/proc/meminfo").read_text(), re.M)
-    system = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    lines = pathlib.Path("/etc/os-release").read_text().splitlines()
+    system = dict(line.split("=", 1) for line in lines if "=" in line)
     return {
         "cpu": cpu.group(1) if cpu else platform.machine(),
         "cores": cores(),
@@ -92,8 +93,8 @@ def wrk(url, body, connections, seconds):
         script.write(WRK_SCRIPT % json.dumps(body))
         script.flush()
         output = subprocess.run(
-            ["wrk", "--threads", str(min(2, connections)), "--connections", str(connections), "--duration", f"{seconds}s",
-             "--timeout", "10s", "--script", script.name, url],
+            ["wrk", "--threads", str(min(2, connections)), "--connections", str(connections),
+             "--duration", f"{seconds}s", "--timeout", "10s", "--script", script.name, url],
             check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
     requests, duration_us, p50, p99, errors = map(int, re.search(r"^RESULT (.+)$", output, re.M).group(1).split())
     if errors:

@@ -129,8 +129,8 @@ class Troupe:
             raise SystemExit(f"there is no program at {self.program}: run 'tools/dev build'")
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="troupe-bench-"))
         log = self.directory / "log"
-        self.process = start([self.program, "serve", "--node.data-dir", self.directory / "data", "--http.port", self.port,
-                              "--log.level", "warn", *self.options], log)
+        self.process = start([self.program, "serve", "--node.data-dir", self.directory / "data",
+                              "--http.port", self.port, "--log.level", "warn", *self.options], log)
         try:
             wait_for(self.url + "/readyz", [self.process], log)
         except BaseException:
@@ -166,10 +166,11 @@ class Troupe:
         """{state: number} of the sandboxes that have a function."""
         with urllib.request.urlopen(self.url + "/metrics", timeout=30) as answer:
             text = answer.read().decode()
-        return {state: int(count) for state, count in re.findall(r'^troupe_sandboxes{state="(\w+)"} (\d+)$', text, re.M)}
+        counts = re.findall(r'^troupe_sandboxes{state="(\w+)"} (\d+)$', text, re.M)
+        return {state: int(count) for state, count in counts}
 
     def settle(self, quiet_seconds=0.5, seconds_max=30):
-        """Waits until the node makes no further processes ahead and buries no more: none has come or gone for a while."""
+        """Waits until the node makes no processes ahead and buries none: for a while none has come or gone."""
         seen, since, deadline = None, time.monotonic(), time.monotonic() + seconds_max
         while time.monotonic() < min(since + quiet_seconds, deadline):
             now = set(measuring.tree(self.process.pid))
@@ -206,11 +207,11 @@ class NginxUwsgi:
             # --lazy-apps: each worker loads the handler itself, as each sandbox does.
             self.processes.append(start(
                 ["uwsgi", "--plugin", "python3", "--master", "--processes", self.workers, "--lazy-apps", "--need-app",
-                 "--die-on-term", "--disable-logging", "--listen", "1024", "--socket", "uwsgi.sock", "--chmod-socket=666",
-                 "--wsgi-file", "wsgi.py", "--pythonpath", "."], log, cwd=self.directory))
+                 "--die-on-term", "--disable-logging", "--listen", "1024", "--socket", "uwsgi.sock",
+                 "--chmod-socket=666", "--wsgi-file", "wsgi.py", "--pythonpath", "."], log, cwd=self.directory))
             self.processes.append(start(
-                ["nginx", "-p", self.directory, "-c", self.directory / "nginx.conf", "-e", self.directory / "error.log"],
-                log))
+                ["nginx", "-p", self.directory, "-c", self.directory / "nginx.conf",
+                 "-e", self.directory / "error.log"], log))
             wait_for(self.url + "/", self.processes, log, body=b"{}")
         except BaseException:
             self.__exit__()

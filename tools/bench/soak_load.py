@@ -21,7 +21,8 @@ KINDS = [
     Kind("segfault", "import ctypes\ndef f(event):\n    ctypes.string_at(0)\n", {"Runtime.ExitError"}),
     # As many processes as it gets. Every other time it ends with all of them below it.
     Kind("fork-bomb", "import os, signal\ndef f(event):\n    count = 0\n    try:\n        while True:\n"
-         "            if os.fork() == 0:\n                while True:\n                    signal.pause()\n            count += 1\n"
+         "            if os.fork() == 0:\n                while True:\n                    signal.pause()\n"
+         "            count += 1\n"
          "    except OSError:\n        pass\n    if event > 0.15:\n        os._exit(1)\n    return count\n",
          {"ok", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout"}, {"memory_mb": 256, "timeout_s": 5}, 1),
     Kind("log-flood", "def f(event):\n    for _ in range(4000):\n        print('x' * 1000)\n", {"ok"}, {}, 0.3),
@@ -46,7 +47,8 @@ def outcome_of(answer):
 
 
 class Load:
-    """Threads that ask until they are told to stop. `outcomes` counts (function, outcome), `faults` what must not be."""
+    """Threads that ask until they are told to stop. `outcomes` counts (function, outcome); `faults` are those that must
+    not be."""
 
     def __init__(self, node, seed=1):
         self.node, self.seed, self.stopping = node, seed, threading.Event()

@@ -14,7 +14,7 @@ import servers
 def parser(text):
     """A parser whose help is the tool's own text, with the options that every tool has."""
     result = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
-    result.add_argument("--program", default=servers.PROGRAM, help="the troupe program to measure (build/release/troupe)")
+    result.add_argument("--program", default=servers.PROGRAM, help="the troupe program (build/release/troupe)")
     result.add_argument("--json", metavar="FILE", help="where the JSON goes; stdout without")
     return result
 
@@ -41,8 +41,9 @@ def number(value):
         return value
     if value is None:
         return "-"
-    size = abs(value)
-    return f"{value:,.0f}" if isinstance(value, int) or size >= 100 else f"{value:,.1f}" if size >= 10 else f"{value:,.2f}"
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
 
 
 def print_table(headings, rows):
@@ -74,7 +75,8 @@ def print_targets(targets):
 
 def write_json(name, options, result):
     """One document: what was measured, by which command, on which machine."""
-    text = json.dumps({"benchmark": name, "command": sys.argv, "machine": measuring.machine(), **result}, indent=2) + "\n"
+    document = {"benchmark": name, "command": sys.argv, "machine": measuring.machine(), **result}
+    text = json.dumps(document, indent=2) + "\n"
     if options.json is None:
         sys.stdout.write(text)
     else:
@@ -82,7 +84,7 @@ def write_json(name, options, result):
 
 
 def run(main):
-    """Runs a tool. Whether it ends by itself, by Ctrl-C or by SIGTERM: what it has started is stopped on the way out."""
+    """Runs a tool. However it ends, by itself, by Ctrl-C or by SIGTERM, what it has started is stopped on the way."""
     def end(*_):
         raise KeyboardInterrupt
     signal.signal(signal.SIGTERM, end)

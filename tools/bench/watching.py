@@ -140,8 +140,8 @@ def pss_of(pids):
 
 
 class Sampler:
-    """Calls probes, each every so many seconds, in a process of its own, which gives way to all others: looking takes
-    nothing of the load generator's time. Afterwards `samples` has (time, value) pairs by the probe's name."""
+    """Calls probes, each every so many seconds, in a process of its own that gives way to others: looking takes nothing
+    of the load generator's time. Afterwards `samples` has (time, value) pairs by the probe's name."""
 
     def __init__(self, **probes):
         self.probes, self.samples = probes, {name: [] for name in probes}
@@ -158,7 +158,7 @@ class Sampler:
         other.close()  # Or the end of the tool would not be seen.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.nice(19)
+        os.nice(5)  # Lower still, and it would never look while everything spins.
         due = {name: time.perf_counter() for name in self.probes}
         while not pipe.poll(max(0, min(due.values()) - time.perf_counter())):
             for name, (probe, seconds) in self.probes.items():
