@@ -109,7 +109,8 @@ def test_density_finds_every_sandbox(start):
     memory = document["memory_mib"]
     assert 0 < memory["private"]["min"] <= memory["private"]["max"] <= memory["resident (RSS)"]["max"]
     by_mapping = sum(row["private"] for row in document["mappings_mib"])
-    assert by_mapping == pytest.approx(memory["private"]["median"], rel=0.1)
+    # The mean of those that were looked at, at another moment than the whole.
+    assert memory["private"]["min"] * 0.9 <= by_mapping <= memory["private"]["max"] * 1.1
 
 
 def test_a_short_soak_finds_nothing_grown(start):
