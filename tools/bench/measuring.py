@@ -1,4 +1,4 @@
-"""What both benchmarks share: percentiles, CPU time, wrk, and how results are told."""
+"""How things are measured: percentiles and spread, process trees and their CPU time, wrk, the machine."""
 
 import json
 import os
@@ -7,7 +7,6 @@ import platform
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -31,26 +30,41 @@ def percentile(values, percent):
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
+def spread(values):
+    """What rounds tell together: their median, and how far they lie apart."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def median_of(rows, field):
+    return statistics.median(row[field] for row in rows)
+
+
 def machine():
     cpu = re.search(r"^model name\s*: (.+)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
     memory = re.search(r"^MemTotal:\s+(\d+) kB$", pathlib.Path("/proc/meminfo").read_text(), re.M)
-    system = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    lines = pathlib.Path("/etc/os-release").read_text().splitlines()
+    system = dict(line.split("=", 1) for line in lines if "=" in line)
     return {
         "cpu": cpu.group(1) if cpu else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "memory_mib": int(memory.group(1)) // 1024,
         "kernel": platform.release(),
         "system": system.get("PRETTY_NAME", "").strip('"'),
     }
 
 
+def cores():
+    return len(os.sched_getaffinity(0))
+
+
 def tree(root):
     """{pid: the fields of /proc/pid/stat behind the name} of a process and all below it."""
     stats = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
             try:
-                stats[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
+                with open(f"/proc/{entry}/stat") as file:
+                    stats[int(entry)] = file.read().rpartition(")")[2].split()
             except OSError:
                 continue  # It ended meanwhile.
     found, fresh = {}, [root]
@@ -65,40 +79,24 @@ def cpu_seconds(root):
     return sum(sum(map(int, fields[11:15])) for fields in tree(root).values()) / TICKS_PER_SECOND
 
 
+def machine_cpu_seconds():
+    """What all processes and the kernel have used, by kind: {"user", "system", "idle"}; interrupts are the system's."""
+    user, nice, system, idle, waiting, interrupts, soft = map(
+        int, pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:8])
+    return {"user": (user + nice) / TICKS_PER_SECOND, "system": (system + interrupts + soft) / TICKS_PER_SECOND,
+            "idle": (idle + waiting) / TICKS_PER_SECOND}
+
+
 def wrk(url, body, connections, seconds):
     """One run of wrk: requests, throughput a second, and latencies in us."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(WRK_SCRIPT % json.dumps(body))
         script.flush()
         output = subprocess.run(
-            ["wrk", "--threads", str(min(2, connections)), "--connections", str(connections), "--duration", f"{seconds}s",
-             "--timeout", "10s", "--script", script.name, url],
+            ["wrk", "--threads", str(min(2, connections)), "--connections", str(connections),
+             "--duration", f"{seconds}s", "--timeout", "10s", "--script", script.name, url],
             check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
     requests, duration_us, p50, p99, errors = map(int, re.search(r"^RESULT (.+)$", output, re.M).group(1).split())
     if errors:
         raise SystemExit(f"{errors} requests to {url} failed: what was measured is not what was meant")
     return {"requests": requests, "per_second": requests * 1e6 / duration_us, "p50_us": p50, "p99_us": p99}
-
-
-def median_of(rows, field):
-    return statistics.median(row[field] for row in rows)
-
-
-def print_table(headings, rows):
-    """A table on stderr; numbers are rounded to what can be told apart."""
-    def text(value):
-        return value if isinstance(value, str) else f"{value:,.2f}" if abs(value) < 10 else f"{value:,.0f}"
-    lines = [headings] + [[text(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        first, *rest = (cell.ljust(width) if at == 0 else cell.rjust(width)
-                        for at, (cell, width) in enumerate(zip(line, widths)))
-        print("  ".join([first, *rest]), file=sys.stderr)
-
-
-def write_json(result, path):
-    text = json.dumps(result, indent=2) + "\n"
-    if path is None:
-        sys.stdout.write(text)
-    else:
-        pathlib.Path(path).write_text(text)

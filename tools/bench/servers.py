@@ -1,9 +1,13 @@
 """The servers that are measured: a node of ours, and nginx with uWSGI. All listen on 127.0.0.1, keep their files in a
 temporary directory, and are stopped by their process id."""
 
+import base64
 import contextlib
+import io
+import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +16,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import zipfile
+
+import measuring
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "release" / "troupe"
@@ -82,6 +89,13 @@ def wait_for(url, processes, log, body=None):
         time.sleep(0.02)
 
 
+def start(command, log, **options):
+    """Starts a server in a session of its own: Ctrl-C is for the tool, which then stops its servers in order."""
+    with log.open("ab") as output:
+        return subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output,
+                                stderr=subprocess.STDOUT, start_new_session=True, **options)
+
+
 def stop(process, number):
     """Stops a process and waits for it, with force when it does not go."""
     if process.poll() is None:
@@ -91,6 +105,14 @@ def stop(process, number):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def zipped(source):
+    """An archive whose only file is f.py, in base64 as the API wants it."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("f.py", source)
+    return base64.b64encode(data.getvalue()).decode()
 
 
 class Troupe:
@@ -107,10 +129,8 @@ class Troupe:
             raise SystemExit(f"there is no program at {self.program}: run 'tools/dev build'")
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="troupe-bench-"))
         log = self.directory / "log"
-        command = [self.program, "serve", "--node.data-dir", self.directory / "data", "--http.port", self.port,
-                   "--log.level", "warn", *self.options]
-        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL,
-                                        stdout=log.open("wb"), stderr=subprocess.STDOUT)
+        self.process = start([self.program, "serve", "--node.data-dir", self.directory / "data",
+                              "--http.port", self.port, "--log.level", "warn", *self.options], log)
         try:
             wait_for(self.url + "/readyz", [self.process], log)
         except BaseException:
@@ -118,9 +138,45 @@ class Troupe:
             raise
         return self
 
-    def deploy(self, name, path):
-        subprocess.run([str(self.program), "deploy", name, str(path)], check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, env={**os.environ, "TROUPE_ENDPOINT": self.url})
+    def ask(self, method, path, document=None):
+        """One of the node's own requests; the answer's JSON."""
+        data = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def create(self, name, source, memory_mb=128, timeout_s=60):
+        """Deploys a function from its source text."""
+        self.ask("POST", "/2015-03-31/functions", {
+            "FunctionName": name, "Runtime": "python3", "Role": "arn:aws:iam::000000000000:role/none", "Handler": "f.f",
+            "Code": {"ZipFile": zipped(source)}, "MemorySize": memory_mb, "Timeout": timeout_s})
+
+    def change(self, name, source):
+        self.ask("PUT", f"/2015-03-31/functions/{name}/code", {"ZipFile": zipped(source)})
+
+    def remove(self, name):
+        self.ask("DELETE", f"/2015-03-31/functions/{name}")
+
+    def records(self, prefix=""):
+        """The latest invocations' records, of functions whose names begin so."""
+        return [record for record in self.ask("GET", "/v1/invocations?limit=10000")["records"]
+                if record["function"].startswith(prefix)]
+
+    def sandboxes(self):
+        """{state: number} of the sandboxes that have a function."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        counts = re.findall(r'^troupe_sandboxes{state="(\w+)"} (\d+)$', text, re.M)
+        return {state: int(count) for state, count in counts}
+
+    def settle(self, quiet_seconds=0.5, seconds_max=30):
+        """Waits until the node makes no processes ahead and buries none: for a while none has come or gone."""
+        seen, since, deadline = None, time.monotonic(), time.monotonic() + seconds_max
+        while time.monotonic() < min(since + quiet_seconds, deadline):
+            now = set(measuring.tree(self.process.pid))
+            if now != seen:
+                seen, since = now, time.monotonic()
+            time.sleep(0.05)
 
     def pids(self):
         return [self.process.pid]
@@ -131,31 +187,31 @@ class Troupe:
 
 
 class NginxUwsgi:
-    """nginx before two uWSGI workers, which run the echo handler."""
+    """nginx before uWSGI workers, which run a handler's f.py."""
 
     name = "nginx + uWSGI"
 
-    def __init__(self):
+    def __init__(self, handler=ECHO / "f.py", workers=2):
         need("nginx", "uwsgi")
-        self.port = free_port()
+        self.handler, self.workers, self.port = pathlib.Path(handler), workers, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="troupe-bench-"))
+        self.directory, self.processes = pathlib.Path(tempfile.mkdtemp(prefix="troupe-bench-")), []
         self.directory.chmod(0o755)
-        shutil.copy(ECHO / "f.py", self.directory)
+        shutil.copy(self.handler, self.directory)
         (self.directory / "wsgi.py").write_text(WSGI_APPLICATION)
         (self.directory / "nginx.conf").write_text(NGINX_CONF.format(directory=self.directory, port=self.port))
         log = self.directory / "log"
-        output = {"stdin": subprocess.DEVNULL, "stdout": log.open("ab"), "stderr": subprocess.STDOUT}
-        self.processes = [
-            subprocess.Popen(["uwsgi", "--plugin", "python3", "--master", "--processes", "2", "--need-app", "--die-on-term",
-                              "--disable-logging", "--listen", "1024", "--socket", "uwsgi.sock", "--chmod-socket=666",
-                              "--wsgi-file", "wsgi.py", "--pythonpath", "."], cwd=self.directory, **output),
-            subprocess.Popen(["nginx", "-p", str(self.directory), "-c", str(self.directory / "nginx.conf"),
-                              "-e", str(self.directory / "error.log")], **output),
-        ]
         try:
+            # --lazy-apps: each worker loads the handler itself, as each sandbox does.
+            self.processes.append(start(
+                ["uwsgi", "--plugin", "python3", "--master", "--processes", self.workers, "--lazy-apps", "--need-app",
+                 "--die-on-term", "--disable-logging", "--listen", "1024", "--socket", "uwsgi.sock",
+                 "--chmod-socket=666", "--wsgi-file", "wsgi.py", "--pythonpath", "."], log, cwd=self.directory))
+            self.processes.append(start(
+                ["nginx", "-p", self.directory, "-c", self.directory / "nginx.conf",
+                 "-e", self.directory / "error.log"], log))
             wait_for(self.url + "/", self.processes, log, body=b"{}")
         except BaseException:
             self.__exit__()
@@ -166,7 +222,6 @@ class NginxUwsgi:
         return [process.pid for process in self.processes]
 
     def __exit__(self, *_):
-        uwsgi, nginx = self.processes
-        stop(nginx, signal.SIGQUIT)
-        stop(uwsgi, signal.SIGTERM)
+        for process, number in zip(self.processes[::-1], [signal.SIGQUIT, signal.SIGTERM][-len(self.processes):]):
+            stop(process, number)
         shutil.rmtree(self.directory)

@@ -1,0 +1,146 @@
+"""The benchmarks and the soak run, tell what they found, and leave nothing behind. None of this asserts on speed."""
+
+import importlib.machinery
+import importlib.util
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree
+
+import pytest
+
+import traces
+from node import PROGRAM, wait_until
+
+BENCH = pathlib.Path(__file__).resolve().parents[2] / "tools" / "bench"
+SCHEME = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a tool whose temporary files are the test's; afterwards there must be none."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    started = []
+
+    def run(name, *options):
+        environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+        process = subprocess.Popen(
+            ["/usr/bin/python3", str(BENCH / name), "--program", str(PROGRAM), *map(str, options)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        traces.expected_children.add(process.pid)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+        traces.expected_children.discard(process.pid)
+    assert traces.stray_children() == {}
+    assert list(temporary.iterdir()) == []
+
+
+def finish(process):
+    """The JSON that a tool writes, and what it tells people."""
+    output, told = process.communicate(timeout=200)
+    assert process.returncode == 0, told
+    return json.loads(output), told
+
+
+def module_of(name):
+    """A tool, which has no .py, as a module."""
+    sys.path.insert(0, str(BENCH))
+    try:
+        loader = importlib.machinery.SourceFileLoader(f"bench_{name}", str(BENCH / name))
+        module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+        loader.exec_module(module)
+        return module
+    finally:
+        sys.path.remove(str(BENCH))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_bytecode():
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    yield
+    sys.dont_write_bytecode = before
+
+
+def test_elasticity_counts_sandboxes_and_draws(start, tmp_path):
+    picture = tmp_path / "picture.svg"
+    document, told = finish(start("elasticity", "--seconds", 2, "--clients", 10, "--only", "troupe", "python",
+                                  "--svg", picture))
+    ours, processes = document["results"].values()
+    assert ours["errors"] == processes["errors"] == 0
+    assert 2 <= ours["separate_sandboxes"] <= ours["requests"]
+    assert len(ours["first_s"]) == 10 and min(ours["first_s"]) >= 0.2
+    assert ours["memory_mb"] > 1 and ours["cgroup_mb"] > 1
+    assert [target["met"] for target in document["targets"] if target["name"] == "errors"] == [True]
+    assert "throughput" in told
+    drawing = xml.etree.ElementTree.parse(picture).getroot()
+    assert len(drawing.findall(f"{SCHEME}polyline")) >= 6
+    texts = {text.text for text in drawing.findall(f"{SCHEME}text")}
+    assert {"Latency", "Throughput", "answers a second", "seconds", "troupe"} <= texts
+
+
+def test_coldstart_measures_cold_starts_only(start):
+    document, _ = finish(start("coldstart", "--rounds", 1, "--count", 3, "--bursts", 1, "--width", 4, "--further", 1,
+                               "--seconds", 1, "--clients", 2))
+    counts = {name: row["count"] for name, row in document["results"].items()}
+    assert counts["one after another"] == 3 and counts["at a time"] == 4
+    for kind in ("burns", "sleeps"):
+        assert counts[f"import that {kind} 300 ms, first"] == 1
+        # A machine that takes longer for a start than others are busy has no second one.
+        assert counts[f"import that {kind} 300 ms, later"] <= 1
+        assert document["results"][f"import that {kind} 300 ms, first"]["p50_ms"] >= 300
+    churn = document["rounds"]["churn"][0]
+    assert churn["sandboxes"] > 0 and churn["cpu_ms_a_start"]["sandboxes"] > 0
+
+
+@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is of the group bench")
+def test_density_finds_every_sandbox(start):
+    document, _ = finish(start("density", "--count", 5, "--rounds", 1, "--seconds", 1, "--connections", 1))
+    memory = document["memory_mib"]
+    assert 0 < memory["private"]["min"] <= memory["private"]["max"] <= memory["resident (RSS)"]["max"]
+    by_mapping = sum(row["private"] for row in document["mappings_mib"])
+    # The mean of those that were looked at, at another moment than the whole.
+    assert memory["private"]["min"] * 0.9 <= by_mapping <= memory["private"]["max"] * 1.1
+
+
+def test_a_short_soak_finds_nothing_grown(start):
+    document, told = finish(start("soak", "--minutes", 0.15, "--every", 1))
+    assert document["good"] and document["faults"] == []
+    asked = {name.split(":")[0] for name in document["outcomes"]}
+    assert {"echo", "hog", "segfault", "fork-bomb", "redeploy", "hang-up"} <= asked
+    assert len(document["samples"]) >= 5
+
+
+def test_the_soak_says_what_has_grown():
+    soak = module_of("soak")
+    first = {field: 10 for field in (*soak.COUNTED, *soak.MEMORY)}
+
+    def grown(**changed):
+        return [row["field"] for row in soak.compared(first, {**first, **changed}) if row["grown"]]
+
+    assert grown() == []
+    for field in soak.COUNTED:
+        assert grown(**{field: 11}) == [field]
+        assert grown(**{field: 9}) == []
+    assert grown(anonymous_mib=50) == []
+    assert grown(anonymous_mib=70) == ["anonymous_mib"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_tool_that_is_interrupted_stops_its_node(start, number):
+    process = start("elasticity", "--seconds", 60, "--clients", 5, "--only", "troupe")
+    wait_until(lambda: module_of("soak").watching.sandboxes(process.pid), "a sandbox serves", 60)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.endswith("interrupted\n") and "Traceback" not in told
