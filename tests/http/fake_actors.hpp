@@ -28,9 +28,9 @@ inline outcome outcome_of(const invocation& call, invocation_status status, std:
   return result;
 }
 
-/// Answers by the function's name: "echo" the event, "context" the client context, "tenant" whose it is, "raise", "timeout", "crash" and
-/// "out_of_memory" as such handlers do, "busy", "stopping", "broken" and "not-json" with errors, "hold" once it is
-/// released; all others do not exist.
+/// Answers by the function's name: "echo" the event, "context" the client context, "tenant" whose it is, "raise",
+/// "timeout", "crash" and "out_of_memory" as such handlers do, "busy", "stopping", "broken" and "not-json" with errors,
+/// "hold" once it is released; all others do not exist.
 inline balancer_actor::behavior_type fake_balancer(balancer_actor::stateful_pointer<balancer_memory> self) {
   return {
     [self](atom::invoke, invocation& call) -> caf::result<outcome> {
