@@ -162,7 +162,7 @@ caf::optional<uint32_t> read_ephemeral_storage(json_fields& fields) {
   if (!storage)
     return caf::none;
   json_fields inner{*storage};
-  const auto size = inner.number("Size", limits::ephemeral_storage_mb_min, limits::ephemeral_storage_mb_max);
+  auto size = inner.number("Size", limits::ephemeral_storage_mb_min, limits::ephemeral_storage_mb_max);
   if (inner.problem())
     fields.refuse("EphemeralStorage", what_of(inner.problem()));
   else if (!size)
