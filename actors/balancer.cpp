@@ -6,6 +6,8 @@ namespace troupe {
 
 namespace {
 
+using self_pointer = balancer_actor::stateful_pointer<balancer_state>;
+
 const std::string& key_of(balancer_state& st, std::string_view tenant, std::string_view name) {
   st.key.assign(tenant);
   st.key.push_back('\0');
@@ -13,19 +15,40 @@ const std::string& key_of(balancer_state& st, std::string_view tenant, std::stri
   return st.key;
 }
 
+bool keeps_rate(self_pointer self, const std::string& tenant) {
+  auto& rates = self->state.rates;
+  if (rates.empty())
+    return true;
+  const auto found = rates.find(tenant);
+  return found == rates.end() || found->second.take(self->clock().now());
+}
+
+caf::result<outcome> invoke(self_pointer self, invocation& call) {
+  auto& st = self->state;
+  const bool in_rate = keeps_rate(self, call.tenant);
+  const auto found = st.functions.find(key_of(st, call.tenant, call.name));
+  if (found != st.functions.end())
+    call.function = found->second;
+  if (!in_rate) {
+    if (!call.function) // There is nothing that a record could be about.
+      return make_throttled(throttle::tenant_rate);
+    return self->delegate(st.worker, atom::refuse::value, std::move(call), throttle::tenant_rate);
+  }
+  if (!call.function)
+    return make_error(errc::function_not_found, "Function not found: " + call.name);
+  return self->delegate(st.worker, atom::invoke::value, std::move(call));
+}
+
 } // namespace
 
-balancer_actor::behavior_type balancer(balancer_actor::stateful_pointer<balancer_state> self, worker_actor worker) {
+balancer_actor::behavior_type balancer(self_pointer self, worker_actor worker,
+                                       const std::map<std::string, config::tenant_settings>& tenants) {
   self->state.worker = std::move(worker);
+  for (const auto& [tenant, may] : tenants)
+    if (may.requests_per_second > 0)
+      self->state.rates.emplace(tenant, token_bucket{may.requests_per_second, self->clock().now()});
   return {
-    [self](atom::invoke, invocation& call) -> caf::result<outcome> {
-      auto& st = self->state;
-      const auto found = st.functions.find(key_of(st, call.tenant, call.name));
-      if (found == st.functions.end())
-        return make_error(errc::function_not_found, "Function not found: " + call.name);
-      call.function = found->second;
-      return self->delegate(st.worker, atom::invoke::value, std::move(call));
-    },
+    [self](atom::invoke, invocation& call) { return invoke(self, call); },
     [self](atom::update, function_ptr& function) {
       auto& st = self->state;
       const auto& key = key_of(st, function->config.tenant, function->config.name);

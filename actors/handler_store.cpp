@@ -49,11 +49,36 @@ int64_t now_ms() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+/// What a function may not ask for whatever its archive: `previous` is its present state, or null.
+caf::error check_concurrency(const handler_store_state& st, const function_config& next,
+                             const function_config* previous) {
+  if (next.concurrency_reserved > next.concurrency_max)
+    return make_error(errc::invalid_argument, "the reserved concurrency is larger than the maximum concurrency");
+  const uint32_t before = previous != nullptr ? previous->concurrency_reserved : 0;
+  if (next.concurrency_reserved <= before)
+    return {};
+  uint64_t others = 0;
+  for (const auto& [key, function] : st.functions)
+    others += function->config.concurrency_reserved;
+  others -= before;
+  if (others + next.concurrency_reserved <= st.reservable)
+    return {};
+  return make_error(errc::invalid_argument, "the reserved concurrency is more than the " + std::to_string(st.reservable)
+                                              + " that functions of " + "this node may reserve, of which others have "
+                                              + std::to_string(others));
+}
+
+/// Whether sandboxes of the one can run invocations of the other.
+bool differ_in_concurrency_only(const function_config& a, function_config b) {
+  b.concurrency_max = a.concurrency_max;
+  b.concurrency_reserved = a.concurrency_reserved;
+  return a == b;
+}
+
 /// Stores a new state of a function and tells everybody. An archive that cannot be unpacked or a state that cannot be
 /// stored leaves everything as it was.
 caf::result<function_version> put(self_pointer self, function_version next, std::string_view zip) {
   auto& st = self->state;
-  next.revision = uuid::make();
   next.modified_ms = now_ms();
   if (!zip.empty()) {
     if (zip.size() > limits::archive_bytes_max)
@@ -74,7 +99,7 @@ caf::result<function_version> put(self_pointer self, function_version next, std:
     self->send(balancer, atom::update::value, known);
   for (const auto& worker : st.workers)
     self->send(worker, atom::update::value, known);
-  if (previous)
+  if (previous && previous->revision != known->revision)
     for (const auto& worker : st.workers)
       self->send(worker, atom::retire::value, previous->revision, previous->bundle);
   return next;
@@ -98,8 +123,11 @@ caf::result<function_version> create(self_pointer self, function_config& config,
     return make_error(errc::too_many_requests, "the node holds as many functions as it may");
   if (zip.empty())
     return make_error(errc::invalid_argument, "the archive is empty");
+  if (auto err = check_concurrency(st, config, nullptr))
+    return err;
   function_version first;
   first.config = std::move(config);
+  first.revision = uuid::make();
   return put(self, std::move(first), zip);
 }
 
@@ -108,7 +136,8 @@ caf::result<function_version> change(self_pointer self, const std::string& tenan
   const auto found = self->state.functions.find({tenant, name});
   if (found == self->state.functions.end())
     return not_found(name);
-  auto next = *found->second;
+  const auto& present = *found->second;
+  auto next = present;
   if (what.expected_revision && *what.expected_revision != next.revision)
     return make_error(errc::conflict, "The RevisionId provided does not match the latest RevisionId");
   set_if(next.config.handler, what.handler);
@@ -118,6 +147,17 @@ caf::result<function_version> change(self_pointer self, const std::string& tenan
   set_if(next.config.memory_mb, what.memory_mb);
   set_if(next.config.timeout_s, what.timeout_s);
   set_if(next.config.environment, what.environment);
+  set_if(next.config.ephemeral_storage_mb, what.ephemeral_storage_mb);
+  set_if(next.config.concurrency_max, what.concurrency_max);
+  set_if(next.config.concurrency_reserved, what.concurrency_reserved);
+  set_if(next.config.network, what.network);
+  if (auto err = check_concurrency(self->state, next.config, &present.config))
+    return err;
+  // How many may run is nothing to a sandbox: those that are warm stay so.
+  const bool keeps_sandboxes = (what.concurrency_max || what.concurrency_reserved) && !what.zip
+                            && differ_in_concurrency_only(next.config, present.config);
+  if (!keeps_sandboxes)
+    next.revision = uuid::make();
   return put(self, std::move(next), what.zip ? std::string_view{*what.zip} : std::string_view{});
 }
 
@@ -160,9 +200,15 @@ caf::error remove_stray_bundles(const fs::path& bundles, const std::vector<funct
   return ec ? make_error(errc::io_error, "the bundles' directory cannot be used: " + ec.message()) : caf::error{};
 }
 
+uint32_t reservable_of(uint32_t sandboxes_max) noexcept {
+  return sandboxes_max - std::min(sandboxes_max, std::max(1U, sandboxes_max / 10));
+}
+
 handler_store_actor::behavior_type handler_store(self_pointer self, std::shared_ptr<storage::database> db,
-                                                 std::vector<function_version> functions, fs::path bundles) {
+                                                 std::vector<function_version> functions, fs::path bundles,
+                                                 uint32_t reservable) {
   auto& st = self->state;
+  st.reservable = reservable;
   st.store.emplace(std::move(db));
   st.bundles = std::move(bundles);
   for (auto& function : functions) {

@@ -266,7 +266,8 @@ using worker_actor = caf::typed_actor<
 
 /// Chooses a worker for each invocation.
 using balancer_actor = caf::typed_actor<
-  // Resolves the function and hands the invocation on; fails with function_not_found, or as the worker does.
+  // Resolves the function and hands the invocation on; fails with function_not_found, with too_many_requests when its
+  // tenant asks more often than it may, or as the worker does.
   caf::replies_to<atom::invoke, invocation>::with<outcome>,
   // From the handler store: a function is new or has changed.
   caf::reacts_to<atom::update, function_ptr>,

@@ -97,7 +97,8 @@ void node::spawn_all(const config::settings& settings, std::shared_ptr<storage::
                      std::shared_ptr<handlers::sandbox_factory> factory, std::vector<function_version> functions) {
   const auto bundles = fs::canonical(settings.node.data_dir) / "bundles";
   const auto ledger_handle = system_.spawn<caf::detached>(ledger, db);
-  const auto store = system_.spawn<caf::detached>(handler_store, db, std::move(functions), bundles);
+  const auto store = system_.spawn<caf::detached>(handler_store, db, std::move(functions), bundles,
+                                                  reservable_of(settings.worker.sandboxes_max));
   const auto launching = system_.spawn<caf::detached>(launcher, std::move(factory));
 
   troupe::worker_settings w;
@@ -113,7 +114,7 @@ void node::spawn_all(const config::settings& settings, std::shared_ptr<storage::
   const auto working = system_.spawn(worker, std::move(w));
 
   actors_.worker = caf::actor_cast<worker_actor>(working);
-  actors_.balancer = system_.spawn(balancer, actors_.worker);
+  actors_.balancer = system_.spawn(balancer, actors_.worker, settings.tenants);
   actors_.store = store;
   actors_.ledger = caf::actor_cast<ledger_actor>(ledger_handle);
   detached_ = {caf::actor_cast<caf::actor>(launching), caf::actor_cast<caf::actor>(store),

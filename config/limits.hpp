@@ -93,8 +93,8 @@ inline constexpr size_t ledger_faults_max = 1000; ///< lines of what `verify` fo
 
 // Settings: how far a user may go in config/options.cpp
 inline constexpr size_t config_file_bytes_max = 1 * mib;
-inline constexpr size_t node_name_bytes_max = 63; ///< a DNS label
-inline constexpr size_t path_bytes_max = 1024;    ///< data directory; leaves room for names below it
+inline constexpr size_t label_bytes_max = 63;  ///< names of nodes and tenants: a DNS label
+inline constexpr size_t path_bytes_max = 1024; ///< data directory; leaves room for names below it
 inline constexpr uint32_t connections_max = 65'536;
 inline constexpr auto client_timeout_min = 100ms; ///< each of the HTTP timeouts
 inline constexpr auto client_timeout_max = 1h;
@@ -108,7 +108,6 @@ inline constexpr auto flush_interval_max = 10s;
 inline constexpr auto granularity_min = 1ms;
 inline constexpr auto granularity_max = 1min;
 inline constexpr size_t tenants_max = 1000;            ///< that the file may name
-inline constexpr size_t tenant_name_bytes_max = 63;    ///< a DNS label
 inline constexpr uint32_t tenant_rate_max = 1'000'000; ///< requests a second
 inline constexpr uint32_t tenant_weight_max = 1000;
 inline constexpr uint64_t price_pico_max = 1'000'000'000'000'000; ///< 1,000 units of the currency

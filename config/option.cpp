@@ -37,36 +37,45 @@ caf::error out_of_bounds(std::string_view text, std::string_view bounds) {
   return make_error(errc::invalid_argument, fmt::format("{} is out of bounds: {}", quoted(text), bounds));
 }
 
-std::string bounds_of(const port_option&) {
+template <class All>
+std::string bounds_of(const port_option<All>&) {
   return fmt::format("0 to {}", port_max);
 }
 
-std::string bounds_of(const count_option& kind) {
-  return fmt::format("{} to {}", kind.min, kind.max);
+template <class All>
+std::string bounds_of(const count_option<All>& kind) {
+  auto text = fmt::format("{} to {}", kind.min, kind.max);
+  return kind.zero.empty() ? text : fmt::format("{}, or 0 for {}", text, kind.zero);
 }
 
-std::string bounds_of(const duration_option& kind) {
+template <class All>
+std::string bounds_of(const duration_option<All>& kind) {
   return fmt::format("{} to {}", format_duration(kind.min), format_duration(kind.max));
 }
 
-std::string bounds_of(const size_option& kind) {
+template <class All>
+std::string bounds_of(const size_option<All>& kind) {
   auto text = fmt::format("{} to {}", format_bytes(kind.min), format_bytes(kind.max));
   return kind.zero.empty() ? text : fmt::format("{}, or 0 for {}", text, kind.zero);
 }
 
-std::string bounds_of(const money_option& kind) {
+template <class All>
+std::string bounds_of(const money_option<All>& kind) {
   return fmt::format("0 to {}, at most twelve decimals", format_money(kind.max));
 }
 
-std::string bounds_of(const choice_option& kind) {
+template <class All>
+std::string bounds_of(const choice_option<All>& kind) {
   return fmt::format("one of {}", fmt::join(kind.among, ", "));
 }
 
-std::string bounds_of(const text_option& kind) {
+template <class All>
+std::string bounds_of(const text_option<All>& kind) {
   return std::string{kind.rule};
 }
 
-caf::error store(const port_option& kind, settings& all, std::string_view text) {
+template <class All>
+caf::error store(const port_option<All>& kind, All& all, std::string_view text) {
   const auto value = parse_number(text);
   if (!value)
     return refuse(text, "a whole number");
@@ -76,17 +85,20 @@ caf::error store(const port_option& kind, settings& all, std::string_view text) 
   return {};
 }
 
-caf::error store(const count_option& kind, settings& all, std::string_view text) {
+template <class All>
+caf::error store(const count_option<All>& kind, All& all, std::string_view text) {
   const auto value = parse_number(text);
   if (!value)
     return refuse(text, "a whole number");
-  if (*value < kind.min || *value > kind.max)
+  const bool is_special = *value == 0 && !kind.zero.empty();
+  if (!is_special && (*value < kind.min || *value > kind.max))
     return out_of_bounds(text, bounds_of(kind));
   kind.value.write(all) = static_cast<uint32_t>(*value);
   return {};
 }
 
-caf::error store(const duration_option& kind, settings& all, std::string_view text) {
+template <class All>
+caf::error store(const duration_option<All>& kind, All& all, std::string_view text) {
   const auto value = parse_duration(text);
   if (!value)
     return refuse(text, "a duration such as 100ms, 3s, 10min or 1h");
@@ -96,7 +108,8 @@ caf::error store(const duration_option& kind, settings& all, std::string_view te
   return {};
 }
 
-caf::error store(const size_option& kind, settings& all, std::string_view text) {
+template <class All>
+caf::error store(const size_option<All>& kind, All& all, std::string_view text) {
   const auto value = parse_bytes(text);
   if (!value)
     return refuse(text, "a size such as 512MiB or 4GiB");
@@ -107,7 +120,8 @@ caf::error store(const size_option& kind, settings& all, std::string_view text) 
   return {};
 }
 
-caf::error store(const money_option& kind, settings& all, std::string_view text) {
+template <class All>
+caf::error store(const money_option<All>& kind, All& all, std::string_view text) {
   const auto value = parse_money(text);
   if (!value)
     return refuse(text, "an amount such as 0.0000166667, with at most twelve decimals");
@@ -117,14 +131,16 @@ caf::error store(const money_option& kind, settings& all, std::string_view text)
   return {};
 }
 
-caf::error store(const choice_option& kind, settings& all, std::string_view text) {
+template <class All>
+caf::error store(const choice_option<All>& kind, All& all, std::string_view text) {
   if (std::find(kind.among.begin(), kind.among.end(), text) == kind.among.end())
     return refuse(text, bounds_of(kind));
   kind.value.write(all) = std::string{text};
   return {};
 }
 
-caf::error store(const text_option& kind, settings& all, std::string_view text) {
+template <class All>
+caf::error store(const text_option<All>& kind, All& all, std::string_view text) {
   if (!kind.accepts(text))
     return refuse(text, kind.rule);
   kind.value.write(all) = std::string{text};
@@ -133,57 +149,68 @@ caf::error store(const text_option& kind, settings& all, std::string_view text) 
 
 } // namespace
 
-caf::error option::set(settings& all, std::string_view text) const {
+template <class All>
+caf::error option_of<All>::set(All& all, std::string_view text) const {
   return std::visit([&all, text](const auto& of) { return store(of, all, text); }, kind);
 }
 
-std::string option::get(const settings& all) const {
+template <class All>
+std::string option_of<All>::get(const All& all) const {
   return std::visit(overloaded{
-                      [&all](const port_option& of) { return std::to_string(of.value.read(all)); },
-                      [&all](const count_option& of) { return std::to_string(of.value.read(all)); },
-                      [&all](const duration_option& of) { return format_duration(of.value.read(all)); },
-                      [&all](const size_option& of) { return format_bytes(of.value.read(all)); },
-                      [&all](const money_option& of) { return format_money(of.value.read(all)); },
-                      [&all](const choice_option& of) { return of.value.read(all); },
-                      [&all](const text_option& of) { return of.value.read(all); },
+                      [&all](const port_option<All>& of) { return std::to_string(of.value.read(all)); },
+                      [&all](const count_option<All>& of) { return std::to_string(of.value.read(all)); },
+                      [&all](const duration_option<All>& of) { return format_duration(of.value.read(all)); },
+                      [&all](const size_option<All>& of) { return format_bytes(of.value.read(all)); },
+                      [&all](const money_option<All>& of) { return format_money(of.value.read(all)); },
+                      [&all](const choice_option<All>& of) { return of.value.read(all); },
+                      [&all](const text_option<All>& of) { return of.value.read(all); },
                     },
                     kind);
 }
 
-std::string_view option::section() const noexcept {
+template <class All>
+std::string_view option_of<All>::section() const noexcept {
   return name.substr(0, name.find('.'));
 }
 
-std::string_view option::key() const noexcept {
+template <class All>
+std::string_view option_of<All>::key() const noexcept {
   return name.substr(name.find('.') + 1);
 }
 
-std::string option::environment() const {
+template <class All>
+std::string option_of<All>::environment() const {
   std::string result = "TROUPE_";
   for (const char c : name)
     result += c == '.' || c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
   return result;
 }
 
-std::string_view option::type() const {
+template <class All>
+std::string_view option_of<All>::type() const {
   return std::visit(overloaded{
-                      [](const port_option&) { return "PORT"; },
-                      [](const count_option&) { return "COUNT"; },
-                      [](const duration_option&) { return "DURATION"; },
-                      [](const size_option&) { return "SIZE"; },
-                      [](const money_option&) { return "AMOUNT"; },
-                      [](const choice_option&) { return "WORD"; },
-                      [](const text_option&) { return "TEXT"; },
+                      [](const port_option<All>&) { return "PORT"; },
+                      [](const count_option<All>&) { return "COUNT"; },
+                      [](const duration_option<All>&) { return "DURATION"; },
+                      [](const size_option<All>&) { return "SIZE"; },
+                      [](const money_option<All>&) { return "AMOUNT"; },
+                      [](const choice_option<All>&) { return "WORD"; },
+                      [](const text_option<All>&) { return "TEXT"; },
                     },
                     kind);
 }
 
-std::string option::bounds() const {
+template <class All>
+std::string option_of<All>::bounds() const {
   return std::visit([](const auto& of) { return bounds_of(of); }, kind);
 }
 
-bool option::is_number() const noexcept {
-  return std::holds_alternative<port_option>(kind) || std::holds_alternative<count_option>(kind);
+template <class All>
+bool option_of<All>::is_number() const noexcept {
+  return std::holds_alternative<port_option<All>>(kind) || std::holds_alternative<count_option<All>>(kind);
 }
+
+template struct option_of<settings>;
+template struct option_of<tenant_settings>;
 
 } // namespace troupe::config

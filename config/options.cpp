@@ -1,6 +1,7 @@
 #include "config/options.hpp"
 
 #include "config/limits.hpp"
+#include "config/names.hpp"
 
 #include <arpa/inet.h>
 
@@ -20,13 +21,6 @@ namespace {
 constexpr std::array<std::string_view, 5> log_levels{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> isolation_levels{"full", "relaxed"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
-
-/// A DNS label: what is safe in file names, metrics and host names alike.
-bool is_node_name(std::string_view text) {
-  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  return !text.empty() && text.size() <= limits::node_name_bytes_max && text.front() != '-' && text.back() != '-'
-      && std::all_of(text.begin(), text.end(), allowed);
-}
 
 bool is_path(std::string_view text) {
   return !text.empty() && text.size() <= limits::path_bytes_max && text.find('\0') == std::string_view::npos;
@@ -59,7 +53,7 @@ template <auto Member>
 constexpr auto logging = in<&settings::log, Member>;
 
 const std::array declared{
-  option{"node.name", text_option{node<&node_settings::name>, "1 to 63 of a-z, 0-9 and inner hyphens", is_node_name},
+  option{"node.name", text_option{node<&node_settings::name>, label_rule, is_label},
          "The node's name in records and logs."},
   option{"node.data-dir", text_option{node<&node_settings::data_dir>, "a path of 1 to 1024 bytes", is_path},
          "Directory of the database and of unpacked bundles; made when it is missing. One node at a time owns it."},
@@ -128,6 +122,23 @@ const std::array declared{
          "Lines for people, or one JSON object a line."},
 };
 
+constexpr std::string_view no_limit = "no limit";
+
+const std::array declared_of_tenants{
+  tenant_option{"tenant.memory",
+                size_option{of_tenant<&tenant_settings::memory_bytes>, limits::worker_memory_bytes_min,
+                            limits::worker_memory_bytes_max, no_limit},
+                "The most that the memory limits of its sandboxes may add up to."},
+  tenant_option{"tenant.concurrency",
+                count_option{of_tenant<&tenant_settings::concurrency>, 1U, limits::concurrency_max, no_limit},
+                "Invocations of its functions that may run at one time."},
+  tenant_option{"tenant.requests-per-second",
+                count_option{of_tenant<&tenant_settings::requests_per_second>, 1U, limits::tenant_rate_max, no_limit},
+                "Invocations a second that it may ask for, with a burst of one second's worth; one more gets 429."},
+  tenant_option{"tenant.weight", count_option{of_tenant<&tenant_settings::weight>, 1U, limits::tenant_weight_max},
+                "Its share when there is not enough for all: twice the weight gets twice as much."},
+};
+
 /// Levenshtein's distance: how many letters have to be put in, taken out or replaced.
 size_t distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -142,6 +153,22 @@ size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+template <class Options>
+auto find_among(const Options& all, std::string_view name) -> decltype(all.data()) {
+  const auto found = std::find_if(all.begin(), all.end(), [name](const auto& of) { return of.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+template <class Options>
+auto nearest_among(const Options& all, std::string_view name) -> decltype(all.data()) {
+  constexpr size_t typos_max = 3;
+  if (name.size() > limits::path_bytes_max)
+    return nullptr;
+  const auto nearer = [name](const auto& a, const auto& b) { return distance(name, a.name) < distance(name, b.name); };
+  const auto& best = *std::min_element(all.begin(), all.end(), nearer);
+  return distance(name, best.name) <= typos_max ? &best : nullptr;
+}
+
 } // namespace
 
 std::span<const option> options() {
@@ -149,20 +176,23 @@ std::span<const option> options() {
 }
 
 const option* find_option(std::string_view name) {
-  const auto is_named = [name](const option& of) { return of.name == name; };
-  const auto found = std::find_if(declared.begin(), declared.end(), is_named);
-  return found == declared.end() ? nullptr : &*found;
+  return find_among(declared, name);
 }
 
 const option* nearest_option(std::string_view name) {
-  constexpr size_t typos_max = 3;
-  if (name.size() > limits::path_bytes_max)
-    return nullptr;
-  const auto nearer = [name](const option& a, const option& b) {
-    return distance(name, a.name) < distance(name, b.name);
-  };
-  const auto& best = *std::min_element(declared.begin(), declared.end(), nearer);
-  return distance(name, best.name) <= typos_max ? &best : nullptr;
+  return nearest_among(declared, name);
+}
+
+std::span<const tenant_option> tenant_options() {
+  return declared_of_tenants;
+}
+
+const tenant_option* find_tenant_option(std::string_view name) {
+  return find_among(declared_of_tenants, name);
+}
+
+const tenant_option* nearest_tenant_option(std::string_view name) {
+  return nearest_among(declared_of_tenants, name);
 }
 
 } // namespace troupe::config

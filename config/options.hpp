@@ -17,4 +17,12 @@ const option* find_option(std::string_view name);
 /// The option whose name is most like `name`, for "did you mean"; null when none is near.
 const option* nearest_option(std::string_view name);
 
+/// What each table [tenant.NAME] of the configuration file may set. There is one for each tenant, so that neither the
+/// environment nor the command line reaches them.
+std::span<const tenant_option> tenant_options();
+
+/// The same for these, whose names are tenant.key.
+const tenant_option* find_tenant_option(std::string_view name);
+const tenant_option* nearest_tenant_option(std::string_view name);
+
 } // namespace troupe::config

@@ -34,6 +34,9 @@ caf::error add_environment(std::vector<assignment>& all, const std::map<std::str
     const auto found = std::find_if(options().begin(), options().end(), is_meant);
     if (found != options().end())
       all.push_back({&*found, text, {source::environment, name}});
+    else if (name.starts_with("TROUPE_TENANT_"))
+      return make_error(errc::invalid_argument,
+                        fmt::format("environment: {}: a tenant is set up in the configuration file only", name));
     else if (names_a_section(name))
       return unknown("environment: " + name, {});
   }
@@ -49,6 +52,22 @@ caf::error add_command_line(std::vector<assignment>& all,
       return unknown("--" + name, meant == nullptr ? std::string{} : fmt::format("--{}", meant->name));
     }
     all.push_back({target, text, {source::command_line, "--" + name}});
+  }
+  return {};
+}
+
+/// Puts the file's tables of tenants into `result`.
+caf::error add_tenants(resolved_options& result, const std::map<std::string, std::vector<tenant_assignment>>& tenants) {
+  for (const auto& [name, assignments] : tenants) {
+    auto& values = result.values.tenants[name];
+    auto& origins = result.tenant_origins[name];
+    origins.resize(tenant_options().size());
+    for (const auto& one : assignments) {
+      if (const auto failure = one.target->set(values, one.text))
+        return make_error(code_of(failure), fmt::format("{}: tenant.{}.{}: {}", one.from.where, name, one.target->key(),
+                                                        what_of(failure)));
+      origins[static_cast<size_t>(one.target - tenant_options().data())] = one.from;
+    }
   }
   return {};
 }
@@ -82,13 +101,14 @@ std::map<std::string, std::string> troupe_environment() {
 }
 
 caf::expected<resolved_options> resolve(const sources& from) {
-  std::vector<assignment> assignments; // From the weakest to the strongest: later ones win.
+  file_contents file;
   if (from.file) {
-    auto entries = read_file(*from.file);
-    if (!entries)
-      return entries.error();
-    assignments = std::move(*entries);
+    auto contents = read_file(*from.file);
+    if (!contents)
+      return contents.error();
+    file = std::move(*contents);
   }
+  auto& assignments = file.assignments; // From the weakest to the strongest: later ones win.
   if (auto failure = add_environment(assignments, from.environment))
     return failure;
   if (auto failure = add_command_line(assignments, from.command_line))
@@ -101,6 +121,8 @@ caf::expected<resolved_options> resolve(const sources& from) {
       return make_error(code_of(failure), fmt::format("{}: {}", place_of(one), what_of(failure)));
     result.origins[static_cast<size_t>(one.target - options().data())] = one.from;
   }
+  if (auto failure = add_tenants(result, file.tenants))
+    return failure;
   return result;
 }
 

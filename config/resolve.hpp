@@ -31,6 +31,19 @@ struct assignment {
   origin from;
 };
 
+/// The same for a tenant's table.
+struct tenant_assignment {
+  const tenant_option* target;
+  std::string text;
+  origin from;
+};
+
+/// What a configuration file says.
+struct file_contents {
+  std::vector<assignment> assignments;
+  std::map<std::string, std::vector<tenant_assignment>> tenants; ///< by name; an empty table is there, too
+};
+
 /// Everything that may set options. Values, so that tests need neither a process environment nor a command line.
 struct sources {
   std::optional<std::filesystem::path> file;
@@ -41,12 +54,13 @@ struct sources {
 /// The values in force, and where each came from.
 struct resolved_options {
   settings values;
-  std::vector<origin> origins; ///< by the index in options()
+  std::vector<origin> origins;                               ///< by the index in options()
+  std::map<std::string, std::vector<origin>> tenant_origins; ///< by tenant, then by the index in tenant_options()
 };
 
 /// Reads a configuration file. Fails with invalid_argument, or io_error when it cannot be read; the error names file,
 /// line and key.
-caf::expected<std::vector<assignment>> read_file(const std::filesystem::path& path);
+caf::expected<file_contents> read_file(const std::filesystem::path& path);
 
 /// The variables of this process that begin with TROUPE_. Call before there are threads.
 std::map<std::string, std::string> troupe_environment();

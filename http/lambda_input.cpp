@@ -43,7 +43,6 @@ constexpr absent_feature absent_features[] = {
   {"TracingConfig", R"({"Mode":"PassThrough"})"},
   {"SnapStart", R"({"ApplyOn":"None"})"},
   {"LoggingConfig", R"({"LogFormat":"Text"})"},
-  {"EphemeralStorage", R"({"Size":512})"},
 };
 
 bool is_empty(const json::value& value) {
@@ -158,6 +157,36 @@ caf::optional<std::map<std::string, std::string>> read_environment(json_fields& 
   return result;
 }
 
+caf::optional<uint32_t> read_ephemeral_storage(json_fields& fields) {
+  const auto* storage = fields.object("EphemeralStorage");
+  if (!storage)
+    return caf::none;
+  json_fields inner{*storage};
+  auto size = inner.number("Size", limits::ephemeral_storage_mb_min, limits::ephemeral_storage_mb_max);
+  if (inner.problem())
+    fields.refuse("EphemeralStorage", what_of(inner.problem()));
+  else if (!size)
+    fields.refuse("EphemeralStorage", "must have a Size");
+  return size;
+}
+
+/// The platform's own members, which AWS's API has not or has elsewhere.
+void read_own_members(json_fields& fields, function_change& change) {
+  if (auto network = fields.text("Network", 16)) {
+    if (*network == name_of(network_access::none))
+      change.network = network_access::none;
+    else if (*network == name_of(network_access::egress))
+      change.network = network_access::egress;
+    else
+      fields.refuse("Network", "must be none or egress");
+  }
+  if (const auto* max = fields.find("MaximumConcurrency"); max && *max == "none")
+    change.concurrency_max = storage::concurrency_unset;
+  else
+    change.concurrency_max = fields.number("MaximumConcurrency", 0, limits::concurrency_max);
+  change.concurrency_reserved = fields.number("ReservedConcurrency", 0, limits::concurrency_max);
+}
+
 caf::optional<uuid> read_revision(json_fields& fields) {
   const auto text = fields.text("RevisionId", limits::handler_bytes_max);
   if (!text)
@@ -223,6 +252,12 @@ caf::expected<create_input> parse_create(std::string_view body) {
     fields.number("Timeout", limits::timeout_s_min, limits::timeout_s_max).value_or(limits::timeout_s_default);
   if (auto environment = read_environment(fields))
     config.environment = std::move(*environment);
+  config.ephemeral_storage_mb = read_ephemeral_storage(fields).value_or(limits::ephemeral_storage_mb_default);
+  function_change own;
+  read_own_members(fields, own);
+  config.network = own.network.value_or(network_access::none);
+  config.concurrency_max = own.concurrency_max.value_or(storage::concurrency_unset);
+  config.concurrency_reserved = own.concurrency_reserved.value_or(0U);
   check_architectures(fields);
   refuse_absent_features(fields);
   if (const auto* code = fields.object("Code"))
@@ -247,10 +282,28 @@ caf::expected<function_change> parse_configuration(std::string_view body) {
   change.memory_mb = fields.number("MemorySize", limits::memory_mb_min, limits::memory_mb_max);
   change.timeout_s = fields.number("Timeout", limits::timeout_s_min, limits::timeout_s_max);
   change.environment = read_environment(fields);
+  change.ephemeral_storage_mb = read_ephemeral_storage(fields);
+  read_own_members(fields, change);
   change.expected_revision = read_revision(fields);
   refuse_absent_features(fields);
   if (fields.problem())
     return fields.problem();
+  return change;
+}
+
+caf::expected<function_change> parse_concurrency(std::string_view body) {
+  auto document = parse_object(body);
+  if (!document)
+    return std::move(document.error());
+  json_fields fields{*document};
+  const auto count = fields.number("ReservedConcurrentExecutions", 0, limits::concurrency_max);
+  if (!count)
+    fields.refuse("ReservedConcurrentExecutions", "is missing");
+  if (fields.problem())
+    return fields.problem();
+  function_change change;
+  change.concurrency_max = *count;
+  change.concurrency_reserved = *count;
   return change;
 }
 

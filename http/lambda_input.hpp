@@ -20,8 +20,12 @@ struct create_input {
 /// CreateFunction. Role is optional here: it has no meaning on this node.
 caf::expected<create_input> parse_create(std::string_view body);
 
-/// UpdateFunctionConfiguration.
+/// UpdateFunctionConfiguration. Besides AWS's members it takes ours, as CreateFunction does: Network ("none" or
+/// "egress"), MaximumConcurrency (a number or "none") and ReservedConcurrency.
 caf::expected<function_change> parse_configuration(std::string_view body);
+
+/// PutFunctionConcurrency: the number is both reserved and the maximum.
+caf::expected<function_change> parse_concurrency(std::string_view body);
 
 struct code_input {
   function_change change; ///< `zip` is set

@@ -1,6 +1,5 @@
 #include "http/lambda_json.hpp"
 
-#include "config/limits.hpp"
 #include "http/lambda_names.hpp"
 #include "http/time_text.hpp"
 
@@ -46,6 +45,20 @@ json::object function_configuration(const storage::function_version& function) {
   out["PackageType"] = "Zip";
   out["Architectures"] = json::array{view(architecture)};
   out["EphemeralStorage"] = json::object{{"Size", config.ephemeral_storage_mb}};
+  // The platform's own: AWS's clients pass over what they do not know.
+  out["Network"] = view(name_of(config.network));
+  if (config.concurrency_max != storage::concurrency_unset)
+    out["MaximumConcurrency"] = config.concurrency_max;
+  if (config.concurrency_reserved > 0)
+    out["ReservedConcurrency"] = config.concurrency_reserved;
+  return out;
+}
+
+json::object function_concurrency(const storage::function_version& function) {
+  const auto& config = function.config;
+  json::object out;
+  if (config.concurrency_reserved > 0 || config.concurrency_max == 0)
+    out["ReservedConcurrentExecutions"] = config.concurrency_reserved;
   return out;
 }
 
@@ -53,6 +66,8 @@ json::object function_document(const storage::function_version& function, std::s
   json::object out;
   out["Configuration"] = function_configuration(function);
   out["Code"] = json::object{{"RepositoryType", "S3"}, {"Location", view(location)}};
+  if (auto concurrency = function_concurrency(function); !concurrency.empty())
+    out["Concurrency"] = std::move(concurrency);
   return out;
 }
 

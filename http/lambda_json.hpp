@@ -20,6 +20,9 @@ inline constexpr std::string_view architecture = "x86_64";
 /// A FunctionConfiguration.
 boost::json::object function_configuration(const storage::function_version& function);
 
+/// What GetFunctionConcurrency answers, and PutFunctionConcurrency: nothing in it when nothing is reserved.
+boost::json::object function_concurrency(const storage::function_version& function);
+
 /// The answer to GetFunction; `location` is where the archive can be had.
 boost::json::object function_document(const storage::function_version& function, std::string_view location);
 

@@ -40,14 +40,15 @@ task<std::invoke_result_t<Parser, std::string_view>> parsed(node_context& node, 
   co_return co_await node.helper.run([body, parser] { return parser(body); });
 }
 
-task<caf::expected<function_version>> fetch(node_context& node, std::string name) {
-  return node.actors.ask<function_version>(node.actors.actors().store, limits::query_time_max, atom::get{}, node.tenant,
+task<caf::expected<function_version>> fetch(node_context& node, const exchange& x, std::string name) {
+  return node.actors.ask<function_version>(node.actors.actors().store, limits::query_time_max, atom::get{}, x.tenant,
                                            std::move(name));
 }
 
-task<caf::expected<function_version>> change(node_context& node, std::string name, function_change what) {
+task<caf::expected<function_version>> change(node_context& node, const exchange& x, std::string name,
+                                             function_change what) {
   return node.actors.ask<function_version>(node.actors.actors().store, limits::deploy_time_max, atom::change{},
-                                           node.tenant, std::move(name), std::move(what));
+                                           x.tenant, std::move(name), std::move(what));
 }
 
 void show(exchange& x, const caf::expected<function_version>& function) {
@@ -55,6 +56,13 @@ void show(exchange& x, const caf::expected<function_version>& function) {
     fail(x, function.error());
   else
     x.out.body = json::serialize(function_configuration(*function));
+}
+
+void show_concurrency(exchange& x, const caf::expected<function_version>& function) {
+  if (!function)
+    fail(x, function.error());
+  else
+    x.out.body = json::serialize(function_concurrency(*function));
 }
 
 /// What an invocation's header fields ask for.
@@ -84,8 +92,9 @@ caf::expected<invoke_options> options_of(const request& in) {
 }
 
 /// What the change of the code would make of the function.
-task<caf::expected<function_version>> preview(node_context& node, std::string name, function_change what) {
-  auto function = co_await fetch(node, std::move(name));
+task<caf::expected<function_version>> preview(node_context& node, const exchange& x, std::string name,
+                                              function_change what) {
+  auto function = co_await fetch(node, x, std::move(name));
   if (!function)
     co_return function;
   if (what.expected_revision && *what.expected_revision != function->revision)
@@ -112,14 +121,14 @@ task<void> invoke_function(node_context& node, exchange& x) {
   if (!options)
     co_return fail(x, options.error());
   if (options->dry_run) {
-    const auto function = co_await fetch(node, std::move(ref->name));
+    const auto function = co_await fetch(node, x, std::move(ref->name));
     if (!function)
       co_return fail(x, function.error());
     x.out.status = 204;
     x.out.content_type = {};
     co_return;
   }
-  auto call = make_invocation(node, x, std::move(ref->name), trigger_kind::api);
+  auto call = make_invocation(x, std::move(ref->name), trigger_kind::api);
   call.wants_log = options->wants_log;
   call.client_context = std::move(options->client_context);
   const auto id = call.id.to_string();
@@ -149,7 +158,7 @@ task<void> list_functions(node_context& node, exchange& x) {
     co_return fail(x, asked.error());
   const auto page = std::min(static_cast<size_t>(*asked), limits::list_items_max);
   auto functions = co_await node.actors.ask<std::vector<function_version>>(
-    node.actors.actors().store, limits::query_time_max, atom::list{}, node.tenant);
+    node.actors.actors().store, limits::query_time_max, atom::list{}, x.tenant);
   if (!functions)
     co_return fail(x, functions.error());
   // Names are unique, so the last one of a page says where the next begins, whatever was deployed meanwhile.
@@ -169,7 +178,7 @@ task<void> create_function(node_context& node, exchange& x) {
   auto input = co_await parsed(node, x, parse_create);
   if (!input)
     co_return fail(x, input.error());
-  input->config.tenant = node.tenant;
+  input->config.tenant = x.tenant;
   const auto made =
     co_await node.actors.ask<function_version>(node.actors.actors().store, limits::deploy_time_max, atom::create{},
                                                std::move(input->config), std::move(input->zip));
@@ -181,7 +190,7 @@ task<void> get_function(node_context& node, exchange& x) {
   auto ref = ref_of(x);
   if (!ref)
     co_return fail(x, ref.error());
-  const auto function = co_await fetch(node, std::move(ref->name));
+  const auto function = co_await fetch(node, x, std::move(ref->name));
   if (!function)
     co_return fail(x, function.error());
   x.out.body = json::serialize(function_document(*function, node.origin + "/v1/bundles/" + function->bundle.hex()));
@@ -191,7 +200,7 @@ task<void> get_configuration(node_context& node, exchange& x) {
   auto ref = ref_of(x);
   if (!ref)
     co_return fail(x, ref.error());
-  show(x, co_await fetch(node, std::move(ref->name)));
+  show(x, co_await fetch(node, x, std::move(ref->name)));
 }
 
 task<void> put_configuration(node_context& node, exchange& x) {
@@ -201,7 +210,38 @@ task<void> put_configuration(node_context& node, exchange& x) {
   auto input = parse_configuration(x.in.body);
   if (!input)
     co_return fail(x, input.error());
-  show(x, co_await change(node, std::move(ref->name), std::move(*input)));
+  show(x, co_await change(node, x, std::move(ref->name), std::move(*input)));
+}
+
+task<void> put_concurrency(node_context& node, exchange& x) {
+  auto ref = ref_of(x);
+  if (!ref)
+    co_return fail(x, ref.error());
+  auto input = parse_concurrency(x.in.body);
+  if (!input)
+    co_return fail(x, input.error());
+  show_concurrency(x, co_await change(node, x, std::move(ref->name), std::move(*input)));
+}
+
+task<void> get_concurrency(node_context& node, exchange& x) {
+  auto ref = ref_of(x);
+  if (!ref)
+    co_return fail(x, ref.error());
+  show_concurrency(x, co_await fetch(node, x, std::move(ref->name)));
+}
+
+task<void> delete_concurrency(node_context& node, exchange& x) {
+  auto ref = ref_of(x);
+  if (!ref)
+    co_return fail(x, ref.error());
+  function_change nothing_set;
+  nothing_set.concurrency_max = storage::concurrency_unset;
+  nothing_set.concurrency_reserved = 0U;
+  const auto done = co_await change(node, x, std::move(ref->name), std::move(nothing_set));
+  if (!done)
+    co_return fail(x, done.error());
+  x.out.status = 204;
+  x.out.content_type = {};
 }
 
 task<void> put_code(node_context& node, exchange& x) {
@@ -212,9 +252,9 @@ task<void> put_code(node_context& node, exchange& x) {
   if (!input)
     co_return fail(x, input.error());
   if (input->dry_run)
-    show(x, co_await preview(node, std::move(ref->name), std::move(input->change)));
+    show(x, co_await preview(node, x, std::move(ref->name), std::move(input->change)));
   else
-    show(x, co_await change(node, std::move(ref->name), std::move(input->change)));
+    show(x, co_await change(node, x, std::move(ref->name), std::move(input->change)));
 }
 
 task<void> delete_function(node_context& node, exchange& x) {
@@ -222,7 +262,7 @@ task<void> delete_function(node_context& node, exchange& x) {
   if (!ref)
     co_return fail(x, ref.error());
   const auto done = co_await node.actors.ask<caf::unit_t>(node.actors.actors().store, limits::deploy_time_max,
-                                                          atom::remove{}, node.tenant, std::move(ref->name));
+                                                          atom::remove{}, x.tenant, std::move(ref->name));
   if (!done)
     co_return fail(x, done.error());
   x.out.status = 204;

@@ -24,7 +24,6 @@ struct traffic {
 /// What the endpoints work with: one for a node, on its io thread.
 struct node_context {
   gateway& actors;
-  std::string tenant = "default";   ///< whose functions these are: the only tenant until requests are signed
   std::string currency = "USD";     ///< of the costs in /v1/usage
   std::string program_version = {}; ///< for /metrics
   std::string origin = {};          ///< "http://address:port", set by the server when it listens
@@ -36,6 +35,7 @@ struct node_context {
 struct exchange {
   request& in;
   const route& where;
+  const std::string& tenant; ///< whose functions and records it is about
   response& out;
 };
 

@@ -14,9 +14,9 @@ void fail(exchange& x, const caf::error& error) {
 }
 
 /// What a query string says of function and time.
-caf::expected<ledger_filter> filter_of(const node_context& node, const query& parameters) {
+caf::expected<ledger_filter> filter_of(const exchange& x, const query& parameters) {
   ledger_filter filter;
-  filter.tenant = node.tenant;
+  filter.tenant = x.tenant;
   filter.function = parameters.text("function");
   auto since = parameters.number("since", 0, 0, INT64_MAX);
   if (!since)
@@ -29,22 +29,22 @@ caf::expected<ledger_filter> filter_of(const node_context& node, const query& pa
   return filter;
 }
 
-caf::expected<ledger_filter> usage_filter(const node_context& node, std::string_view text) {
-  auto parameters = query::parse(text);
+caf::expected<ledger_filter> usage_filter(const exchange& x) {
+  auto parameters = query::parse(x.where.query);
   if (!parameters)
     return std::move(parameters.error());
   if (auto problem = parameters->refuse_others({"function", "since", "until"}))
     return problem;
-  return filter_of(node, *parameters);
+  return filter_of(x, *parameters);
 }
 
-caf::expected<ledger_filter> records_filter(const node_context& node, std::string_view text) {
-  auto parameters = query::parse(text);
+caf::expected<ledger_filter> records_filter(const exchange& x) {
+  auto parameters = query::parse(x.where.query);
   if (!parameters)
     return std::move(parameters.error());
   if (auto problem = parameters->refuse_others({"function", "since", "until", "limit", "after"}))
     return problem;
-  auto filter = filter_of(node, *parameters);
+  auto filter = filter_of(x, *parameters);
   if (!filter)
     return filter;
   auto limit = parameters->number("limit", limits::query_items_default, 1, limits::query_items_max);
@@ -116,7 +116,7 @@ task<void> metrics(node_context& node, exchange& x) {
 }
 
 task<void> list_invocations(node_context& node, exchange& x) {
-  auto filter = records_filter(node, x.where.query);
+  auto filter = records_filter(x);
   if (!filter)
     co_return fail(x, filter.error());
   const auto page = filter->count_max++; // One more than is shown says whether there is a next page.
@@ -127,7 +127,7 @@ task<void> list_invocations(node_context& node, exchange& x) {
 }
 
 task<void> list_usage(node_context& node, exchange& x) {
-  auto filter = usage_filter(node, x.where.query);
+  auto filter = usage_filter(x);
   if (!filter)
     co_return fail(x, filter.error());
   const auto rows = co_await ask_ledger<std::vector<usage_row>>(node, atom::usage{}, std::move(*filter));

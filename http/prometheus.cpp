@@ -17,22 +17,23 @@ void append_label(std::string& out, std::string_view value) {
 }
 
 void add_functions(exposition& out, const std::vector<function_metrics>& functions) {
-  out.family("troupe_invocations_total", "counter", "Invocations that have ended, by function and status.");
+  out.family("troupe_invocations_total", "counter", "Invocations that have ended, by tenant, function and status.");
   for (const auto& f : functions)
     for (size_t status = 0; status < f.by_status.size(); ++status)
       if (f.by_status[status] > 0)
-        out.sample({{"function", f.function}, {"status", name_of(static_cast<invocation_status>(status))}},
-                   f.by_status[status]);
+        out.sample(
+          {{"tenant", f.tenant}, {"function", f.function}, {"status", name_of(static_cast<invocation_status>(status))}},
+          f.by_status[status]);
   out.family("troupe_invocation_queue_seconds", "histogram", "Time between a request's arrival and its sandbox.");
   for (const auto& f : functions)
-    out.sample(f.function, f.queue);
+    out.sample(f, f.queue);
   out.family("troupe_invocation_init_seconds", "histogram",
              "Time to make a sandbox and load the handler (cold starts).");
   for (const auto& f : functions)
-    out.sample(f.function, f.init);
+    out.sample(f, f.init);
   out.family("troupe_invocation_run_seconds", "histogram", "Time inside the handler.");
   for (const auto& f : functions)
-    out.sample(f.function, f.run);
+    out.sample(f, f.run);
 }
 
 void add_worker(exposition& out, const worker_status& worker) {
@@ -99,16 +100,16 @@ void exposition::sample(labels which, uint64_t value) {
   line("", which, std::to_string(value));
 }
 
-void exposition::sample(std::string_view function, const histogram& durations) {
+void exposition::sample(const function_metrics& of, const histogram& durations) {
   uint64_t count = 0;
   for (size_t i = 0; i <= latency_bounds_ns.size(); ++i) {
     if (i < durations.counts.size())
       count += durations.counts[i];
     const auto bound = i < latency_bounds_ns.size() ? decimal_seconds(latency_bounds_ns[i]) : std::string{"+Inf"};
-    line("_bucket", {{"function", function}, {"le", bound}}, std::to_string(count));
+    line("_bucket", {{"tenant", of.tenant}, {"function", of.function}, {"le", bound}}, std::to_string(count));
   }
-  line("_sum", {{"function", function}}, decimal_seconds(durations.sum_ns));
-  line("_count", {{"function", function}}, std::to_string(count));
+  line("_sum", {{"tenant", of.tenant}, {"function", of.function}}, decimal_seconds(durations.sum_ns));
+  line("_count", {{"tenant", of.tenant}, {"function", of.function}}, std::to_string(count));
 }
 
 std::string metrics_document(const node_context& node, const worker_status& worker,

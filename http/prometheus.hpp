@@ -23,7 +23,7 @@ public:
   void sample(labels which, uint64_t value);
 
   /// The cumulative buckets, sum and count of a histogram, in seconds.
-  void sample(std::string_view function, const histogram& durations);
+  void sample(const function_metrics& of, const histogram& durations);
 
   std::string take() { return std::move(out_); }
 

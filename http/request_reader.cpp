@@ -74,6 +74,10 @@ void request_reader::parser::on_field_impl(field name, text name_text, text valu
         assign(request.log_type, value);
       else if (beast::iequals(name_text, "X-Amz-Client-Context"))
         assign(request.client_context, value);
+      else if (beast::iequals(name_text, "X-Troupe-Tenant")) {
+        ++reader_.tenants_;
+        assign(request.tenant, value);
+      }
       break;
     default: break; // Beast knows some 350 names; the others mean nothing to the node.
   }
@@ -117,12 +121,13 @@ void request_reader::restart() {
   request_.invocation_type.clear();
   request_.log_type.clear();
   request_.client_context.clear();
+  request_.tenant.clear();
   request_.body.clear();
   request_.expects_continue = false;
   state_ = progress::header;
   header_bytes_ = 0;
   skipped_line_ = false;
-  hosts_ = lengths_ = encodings_ = 0;
+  hosts_ = lengths_ = encodings_ = tenants_ = 0;
   refusal_ = nullptr;
 }
 
@@ -184,6 +189,8 @@ void request_reader::finish_header() {
     refusal_ = "a request has exactly one Host field";
   if (lengths_ + encodings_ > 1)
     refusal_ = "more than one field says where the body ends";
+  if (tenants_ > 1)
+    refusal_ = "more than one X-Troupe-Tenant field";
   if (encodings_ > 0 && !request_.http_1_1)
     refusal_ = "HTTP/1.0 knows no Transfer-Encoding";
   if (refusal_)

@@ -20,6 +20,7 @@ struct request {
   std::string invocation_type; ///< X-Amz-Invocation-Type
   std::string log_type;        ///< X-Amz-Log-Type
   std::string client_context;  ///< X-Amz-Client-Context, base64
+  std::string tenant;          ///< X-Troupe-Tenant, not checked (http/tenant.hpp); empty: none
   std::string body;
   bool http_1_1 = true;
   bool keep_alive = true;
@@ -106,6 +107,7 @@ private:
   uint32_t hosts_ = 0;
   uint32_t lengths_ = 0;
   uint32_t encodings_ = 0;
+  uint32_t tenants_ = 0;
   const char* refusal_ = nullptr;
 };
 

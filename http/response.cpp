@@ -17,7 +17,8 @@ constexpr std::string_view constant_fields =
   "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n"
   "Access-Control-Allow-Headers: Content-Type, Content-Range, Content-Disposition, Content-Description, "
   "X-Requested-With, Authorization, X-Amz-Client-Context, X-Amz-Content-Sha256, X-Amz-Date, X-Amz-Invocation-Type, "
-  "X-Amz-Log-Type, X-Amz-Security-Token, X-Amz-User-Agent, Amz-Sdk-Invocation-Id, Amz-Sdk-Request\r\n"
+  "X-Amz-Log-Type, X-Amz-Security-Token, X-Amz-User-Agent, Amz-Sdk-Invocation-Id, Amz-Sdk-Request, "
+  "X-Troupe-Tenant\r\n"
   "Access-Control-Expose-Headers: X-Amz-Executed-Version, X-Amz-Function-Error, X-Amz-Log-Result, X-Amzn-ErrorType, "
   "X-Amzn-RequestId, Retry-After\r\n";
 
@@ -26,6 +27,17 @@ constexpr std::string_view retry_after_s = "1";
 void append_number(std::string& out, uint64_t number) {
   char digits[20];
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+/// Which limit was reached, in AWS's words, when the error says it.
+void append_reason(std::string& body, std::string_view name, const caf::error& error) {
+  const auto limit = throttle_of(error);
+  if (!limit)
+    return;
+  body += ',';
+  append_json(body, name);
+  body += ':';
+  append_json(body, face_of(*limit).aws_reason);
 }
 
 void append_status_line(std::string& out, int status) {
@@ -71,13 +83,14 @@ void set_error(response& out, dialect speaks, const caf::error& error) {
     append_json(out.body, type);
     out.body += ",\"errorMessage\":";
     append_json(out.body, what);
+    append_reason(out.body, "reason", error);
     out.body += "}";
   } else {
     out.add_field("X-Amzn-ErrorType", type);
     out.body = face.http_status < 500 ? "{\"Type\":\"User\",\"Message\":" : "{\"Type\":\"Service\",\"Message\":";
     append_json(out.body, what);
-    // AWS's name for the reason: one account's limit of invocations that run at one time.
-    out.body += code == errc::too_many_requests ? ",\"Reason\":\"ConcurrentInvocationLimitExceeded\"}" : "}";
+    append_reason(out.body, "Reason", error);
+    out.body += "}";
   }
   if (face.http_status == 429 || face.http_status == 503)
     out.add_field("Retry-After", retry_after_s);

@@ -36,6 +36,10 @@ constexpr row rows[] = {
   {verb::get, "/2015-03-31/functions/*/configuration", endpoint::get_configuration},
   {verb::put, "/2015-03-31/functions/*/configuration", endpoint::put_configuration},
   {verb::put, "/2015-03-31/functions/*/code", endpoint::put_code},
+  {verb::put, "/2017-10-31/functions/*/concurrency", endpoint::put_concurrency},
+  {verb::get, "/2017-10-31/functions/*/concurrency", endpoint::get_concurrency},
+  {verb::delete_, "/2017-10-31/functions/*/concurrency", endpoint::delete_concurrency},
+  {verb::get, "/2019-09-30/functions/*/concurrency", endpoint::get_concurrency},
   {verb::get, "/healthz", endpoint::health},
   {verb::get, "/readyz", endpoint::readiness},
   {verb::get, "/metrics", endpoint::metrics},
@@ -46,7 +50,8 @@ constexpr row rows[] = {
   {verb::get, "/", endpoint::index},
 };
 
-constexpr std::string_view lambda_prefix = "/2015-03-31";
+/// AWS adds operations under the date of their day.
+constexpr std::string_view lambda_prefixes[] = {"/2015-03-31", "/2017-10-31", "/2019-09-30"};
 
 /// A path's segments, still encoded.
 struct segments {
@@ -149,8 +154,9 @@ route find_route(verb method, std::string_view target) {
     return found;
   found.problem = errc::path_not_found;
   const auto path = view_of(parsed->encoded_path());
-  if (path.starts_with(lambda_prefix))
-    found.speaks = dialect::lambda;
+  for (const auto prefix : lambda_prefixes)
+    if (path.starts_with(prefix))
+      found.speaks = dialect::lambda;
   if (parsed->has_query())
     found.query = view_of(parsed->encoded_query());
   segments parts;
@@ -176,6 +182,9 @@ size_t body_bytes_max(endpoint where) noexcept {
     case endpoint::delete_function:
     case endpoint::get_configuration:
     case endpoint::put_configuration:
+    case endpoint::put_concurrency:
+    case endpoint::get_concurrency:
+    case endpoint::delete_concurrency:
     case endpoint::get_bundle:
     case endpoint::health:
     case endpoint::readiness:

@@ -13,24 +13,27 @@ namespace troupe::http {
 
 /// What a request may be for. routes.cpp says what each does.
 enum class endpoint : uint8_t {
-  preflight,         ///< OPTIONS of whatever: answered by the node for browsers
-  index,             ///< GET /
-  run_function,      ///< GET, POST /run/{name}, /runLambda/{name}
-  list_functions,    ///< GET /2015-03-31/functions
-  create_function,   ///< POST /2015-03-31/functions
-  get_function,      ///< GET /2015-03-31/functions/{name}
-  delete_function,   ///< DELETE /2015-03-31/functions/{name}
-  get_configuration, ///< GET .../{name}/configuration
-  put_configuration, ///< PUT .../{name}/configuration
-  put_code,          ///< PUT .../{name}/code
-  invoke_function,   ///< POST .../{name}/invocations
-  get_bundle,        ///< GET /v1/bundles/{digest}
-  health,            ///< GET /healthz
-  readiness,         ///< GET /readyz
-  metrics,           ///< GET /metrics
-  list_invocations,  ///< GET /v1/invocations
-  list_usage,        ///< GET /v1/usage
-  verify_usage,      ///< GET /v1/usage/verify
+  preflight,          ///< OPTIONS of whatever: answered by the node for browsers
+  index,              ///< GET /
+  run_function,       ///< GET, POST /run/{name}, /runLambda/{name}
+  list_functions,     ///< GET /2015-03-31/functions
+  create_function,    ///< POST /2015-03-31/functions
+  get_function,       ///< GET /2015-03-31/functions/{name}
+  delete_function,    ///< DELETE /2015-03-31/functions/{name}
+  get_configuration,  ///< GET .../{name}/configuration
+  put_configuration,  ///< PUT .../{name}/configuration
+  put_code,           ///< PUT .../{name}/code
+  put_concurrency,    ///< PUT /2017-10-31/functions/{name}/concurrency
+  get_concurrency,    ///< GET /2019-09-30/functions/{name}/concurrency, or as the others
+  delete_concurrency, ///< DELETE /2017-10-31/functions/{name}/concurrency
+  invoke_function,    ///< POST .../{name}/invocations
+  get_bundle,         ///< GET /v1/bundles/{digest}
+  health,             ///< GET /healthz
+  readiness,          ///< GET /readyz
+  metrics,            ///< GET /metrics
+  list_invocations,   ///< GET /v1/invocations
+  list_usage,         ///< GET /v1/usage
+  verify_usage,       ///< GET /v1/usage/verify
 };
 
 /// Which of two dialects an error is told in.

@@ -17,6 +17,9 @@ task<void> answer(node_context& node, exchange& x) {
     case endpoint::get_configuration: return get_configuration(node, x);
     case endpoint::put_configuration: return put_configuration(node, x);
     case endpoint::put_code: return put_code(node, x);
+    case endpoint::put_concurrency: return put_concurrency(node, x);
+    case endpoint::get_concurrency: return get_concurrency(node, x);
+    case endpoint::delete_concurrency: return delete_concurrency(node, x);
     case endpoint::get_bundle: return get_bundle(node, x);
     case endpoint::preflight: return preflight(node, x);
     case endpoint::index: return index(node, x);

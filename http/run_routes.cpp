@@ -22,11 +22,11 @@ int status_of(invocation_status status) noexcept {
 
 } // namespace
 
-invocation make_invocation(const node_context& node, exchange& x, std::string name, trigger_kind trigger) {
+invocation make_invocation(exchange& x, std::string name, trigger_kind trigger) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   invocation call;
   call.id = uuid::make();
-  call.tenant = node.tenant;
+  call.tenant = x.tenant;
   call.name = std::move(name);
   call.trigger = trigger;
   call.payload = std::move(x.in.body);
@@ -43,7 +43,7 @@ task<caf::expected<outcome>> invoke(node_context& node, invocation call) {
 }
 
 task<void> run_function(node_context& node, exchange& x) {
-  auto call = make_invocation(node, x, x.where.name, trigger_kind::http);
+  auto call = make_invocation(x, x.where.name, trigger_kind::http);
   x.out.add_field("X-Amzn-RequestId", call.id.to_string());
   auto result = co_await invoke(node, std::move(call));
   if (!result) {

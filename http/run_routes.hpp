@@ -4,9 +4,9 @@
 
 namespace troupe::http {
 
-/// An invocation of the function that the path names, with the request's body as its event (none: `{}`). The body
+/// An invocation of the tenant's function of that name, with the request's body as its event (none: `{}`). The body
 /// moves out of the request.
-invocation make_invocation(const node_context& node, exchange& x, std::string name, trigger_kind trigger);
+invocation make_invocation(exchange& x, std::string name, trigger_kind trigger);
 
 /// Runs it; fails as the balancer and the worker do.
 task<caf::expected<outcome>> invoke(node_context& node, invocation call);

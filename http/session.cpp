@@ -2,6 +2,7 @@
 
 #include "config/limits.hpp"
 #include "http/routes.hpp"
+#include "http/tenant.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <spdlog/spdlog.h>
@@ -110,7 +111,7 @@ bool session::wants_bytes() {
         if (input_.size() >= limits::header_bytes_max + limits::read_bytes_max)
           refuse(make_error(errc::invalid_argument, "malformed HTTP request: a line is too long"));
         else if (!fits)
-          refuse(make_error(errc::too_many_requests, "too many large requests at one time"));
+          refuse(make_throttled(throttle::large_requests));
         return !refused_;
       case progress::decision:
         admit();
@@ -132,6 +133,10 @@ void session::admit() {
       response_.add_field("Allow", route_.allow);
     return refuse(make_error(route_.problem));
   }
+  auto tenant = tenant_of(request);
+  if (!tenant)
+    return refuse(tenant.error());
+  tenant_ = std::move(*tenant);
   reader_.accept(body_bytes_max(route_.where));
   if (reader_.state() != progress::body)
     return;
@@ -187,7 +192,7 @@ bool session::received(size_t bytes) {
 
 task<void> session::answer_request() {
   enter(phase::running);
-  exchange x{reader_.get(), route_, response_};
+  exchange x{reader_.get(), route_, tenant_, response_};
   try {
     co_await answer(server_->node, x);
   } catch (const std::exception& problem) {

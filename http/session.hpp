@@ -68,6 +68,7 @@ private:
   std::shared_ptr<server_state> server_;
   request_reader reader_;
   route route_;
+  std::string tenant_; ///< whose request it is
   response response_;
   boost::beast::flat_buffer input_;
   std::string output_; ///< the answer's head, and its body when that is small

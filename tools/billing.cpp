@@ -41,6 +41,7 @@ struct billing_arguments {
 caf::expected<storage::ledger_filter> filter_of(const billing_arguments& given) {
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   storage::ledger_filter filter;
+  filter.tenant = given.endpoint.tenant();
   filter.function = given.function;
   if (!given.since.empty()) {
     const auto since = parse_time(given.since, now);
@@ -184,6 +185,7 @@ void add_billing(CLI::App& program, action& chosen) {
              + "Examples:\n"
                "  troupe billing report --since 1d\n"
                "  troupe billing report --since 2026-11-01 --until 2026-12-01 --format json\n"
+               "  troupe billing report --tenant acme\n"
                "  troupe billing report --db /var/lib/troupe");
   add_view(*command, chosen, view::records, "records", "Every invocation's record, oldest first.",
            times
@@ -191,7 +193,7 @@ void add_billing(CLI::App& program, action& chosen) {
                "  troupe billing records --function hello --since 1h\n"
                "  troupe billing records --format json | python3 -m json.tool");
   add_view(*command, chosen, view::verify, "verify", "Make the sums anew from the records and compare.",
-           "It reads the whole ledger. The exit code is 0 only when everything agrees.\n\n"
+           "It reads the whole ledger, that of all tenants. The exit code is 0 only when everything agrees.\n\n"
            "Examples:\n"
            "  troupe billing verify\n"
            "  troupe billing verify --db /var/lib/troupe");

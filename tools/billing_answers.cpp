@@ -105,7 +105,6 @@ constexpr std::array triggers{trigger_kind::http, trigger_kind::api};
 
 storage::usage_row read_row(fields& in) {
   storage::usage_row row;
-  row.tenant = "default";
   row.function = in.text("function");
   row.hour = std::chrono::floor<std::chrono::hours>(in.time("hour").time_since_epoch()).count();
   row.totals.invocations = in.number("invocations");
@@ -123,7 +122,6 @@ storage::usage_row read_row(fields& in) {
 storage::usage_record read_record(fields& in) {
   storage::usage_record record;
   record.id = in.id("id");
-  record.tenant = "default";
   record.function = in.text("function");
   record.version = in.text("version");
   record.node = in.text("node");

@@ -26,7 +26,11 @@ public:
 
   caf::expected<usage_answer> usage(const storage::ledger_filter& filter) override {
     const auto document = get("/v1/usage" + query_of(filter));
-    return document ? read_usage(*document) : document.error();
+    auto answer = document ? read_usage(*document) : document.error();
+    if (answer)
+      for (auto& row : answer->rows)
+        row.tenant = filter.tenant;
+    return answer;
   }
 
   caf::expected<records_page> records(const storage::ledger_filter& filter) override {
@@ -34,7 +38,11 @@ public:
     if (!filter.after.is_nil())
       target += fmt::format("&after={}", filter.after.to_string());
     const auto document = get(std::move(target));
-    return document ? read_records(*document) : document.error();
+    auto answer = document ? read_records(*document) : document.error();
+    if (answer)
+      for (auto& record : answer->records)
+        record.tenant = filter.tenant;
+    return answer;
   }
 
   caf::expected<storage::verify_report> verify() override {

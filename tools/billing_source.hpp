@@ -34,7 +34,8 @@ public:
   virtual caf::expected<storage::verify_report> verify() = 0;
 };
 
-/// Reads over HTTP. Its calls fail with unavailable, and with what the node answers.
+/// Reads over HTTP, about the tenant that the client speaks for, who has to be that of the filters. Its calls fail with
+/// unavailable, and with what the node answers.
 std::unique_ptr<billing_source> node_source(http_client client);
 
 /// Reads a node's data directory, or the database inside it, whether or not the node runs; `currency` is what it
@@ -42,8 +43,8 @@ std::unique_ptr<billing_source> node_source(http_client client);
 caf::expected<std::unique_ptr<billing_source>> database_source(const std::filesystem::path& directory,
                                                                std::string currency);
 
-/// Read the node's answers (GET /v1/usage, /v1/invocations, /v1/usage/verify). Fail with unavailable when a field is
-/// missing or is not what it should be.
+/// Read the node's answers (GET /v1/usage, /v1/invocations, /v1/usage/verify), which do not repeat whose they are. Fail
+/// with unavailable when a field is missing or is not what it should be.
 caf::expected<usage_answer> read_usage(const boost::json::object& document);
 caf::expected<records_page> read_records(const boost::json::object& document);
 caf::expected<storage::verify_report> read_verify(const boost::json::object& document);

@@ -7,6 +7,21 @@ endpoint_option::endpoint_option(CLI::App& command) {
     ->envname("TROUPE_ENDPOINT")
     ->type_name("URL")
     ->capture_default_str();
+  const auto name_fault = [](const std::string& text) {
+    return is_label(text) ? std::string{} : "a tenant's name is " + std::string{label_rule};
+  };
+  command.add_option("--tenant", tenant_, "Whose functions and records.")
+    ->envname("TROUPE_TENANT")
+    ->check(CLI::Validator{name_fault, "NAME"})
+    ->type_name("")
+    ->capture_default_str();
+}
+
+caf::expected<http_client> endpoint_option::client() const {
+  auto client = http_client::make(url_);
+  if (client)
+    client->speak_for(tenant_);
+  return client;
 }
 
 format_option::format_option(CLI::App& command) {

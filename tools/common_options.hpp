@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/names.hpp"
 #include "tools/console.hpp"
 #include "tools/http_client.hpp"
 
@@ -12,7 +13,7 @@
 /// line has been parsed.
 namespace troupe::tools {
 
-/// `--endpoint URL`, and TROUPE_ENDPOINT.
+/// `--endpoint URL` and `--tenant NAME`, and TROUPE_ENDPOINT and TROUPE_TENANT: which node to talk to, and for whom.
 class endpoint_option {
 public:
   explicit endpoint_option(CLI::App& command);
@@ -20,10 +21,13 @@ public:
   endpoint_option& operator=(const endpoint_option&) = delete;
 
   /// Fails with invalid_argument.
-  caf::expected<http_client> client() const { return http_client::make(url_); }
+  caf::expected<http_client> client() const;
+
+  const std::string& tenant() const noexcept { return tenant_; }
 
 private:
   std::string url_ = "http://127.0.0.1:8080";
+  std::string tenant_{default_tenant};
 };
 
 /// `--format table|json`.

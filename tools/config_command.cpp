@@ -30,32 +30,55 @@ std::string_view name_of(config::source from) {
   return {};
 }
 
-boost::json::object json_of(const config::option& of, const config::settings& values, const config::origin& from) {
-  boost::json::object result{{"name", of.name}, {"value", of.get(values)}, {"source", name_of(from.from)}};
-  if (of.is_number())
-    result["value"] = std::stoll(of.get(values));
-  if (!from.where.empty())
-    result["where"] = from.where;
-  return result;
-}
+/// Prints values and where they came from, in either format.
+class value_list {
+public:
+  explicit value_list(output_format format) : format_{format} {}
+
+  template <class All>
+  void add(const std::string& name, const config::option_of<All>& of, const All& values, const config::origin& from) {
+    const auto value = of.get(values);
+    if (format_ == output_format::table) {
+      rows_.add({name, value, to_string(from)});
+      return;
+    }
+    boost::json::object result{{"name", name}, {"value", value}, {"source", name_of(from.from)}};
+    if (of.is_number())
+      result["value"] = std::stoll(value);
+    if (!from.where.empty())
+      result["where"] = from.where;
+    list_.add(result);
+  }
+
+  void end() {
+    if (format_ == output_format::json)
+      list_.end();
+    else
+      rows_.print();
+  }
+
+private:
+  output_format format_;
+  table rows_{{{"OPTION"}, {"VALUE"}, {"FROM"}}};
+  json_list list_;
+};
 
 int show(const show_arguments& given) {
   const auto resolved = config::resolve(given.values.sources());
   if (!resolved)
     return fail(resolved.error());
-  table rows{{{"OPTION"}, {"VALUE"}, {"FROM"}}};
-  json_list list;
+  value_list shown{given.format.value()};
   for (size_t i = 0; i < config::options().size(); ++i) {
     const auto& of = config::options()[i];
-    if (given.format.value() == output_format::json)
-      list.add(json_of(of, resolved->values, resolved->origins[i]));
-    else
-      rows.add({std::string{of.name}, of.get(resolved->values), to_string(resolved->origins[i])});
+    shown.add(std::string{of.name}, of, resolved->values, resolved->origins[i]);
   }
-  if (given.format.value() == output_format::json)
-    list.end();
-  else
-    rows.print();
+  for (const auto& [tenant, values] : resolved->values.tenants) {
+    for (size_t i = 0; i < config::tenant_options().size(); ++i) {
+      const auto& of = config::tenant_options()[i];
+      shown.add(fmt::format("tenant.{}.{}", tenant, of.key()), of, values, resolved->tenant_origins.at(tenant)[i]);
+    }
+  }
+  shown.end();
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // `troupe deploy`: code from the disk into the node, by the Lambda API.
 #include "config/errc.hpp"
 #include "config/limits.hpp"
+#include "config/units.hpp"
 #include "tools/code_source.hpp"
 #include "tools/commands.hpp"
 #include "tools/common_options.hpp"
@@ -104,6 +105,32 @@ int deploy(const deploy_arguments& given) {
   return 0;
 }
 
+void add_limits(CLI::App& command, function_options& options) {
+  const auto concurrency_fault = [](const std::string& text) {
+    const auto number = config::parse_number(text);
+    return text == "none" || (number && *number <= limits::concurrency_max)
+           ? std::string{}
+           : fmt::format("{} is neither none nor a number from 0 to {}", text, limits::concurrency_max);
+  };
+  command.add_option("--ephemeral-storage", options.ephemeral_storage_mb, "Room in /tmp.")
+    ->check(CLI::Range(limits::ephemeral_storage_mb_min, limits::ephemeral_storage_mb_max))
+    ->option_text(fmt::format("MB, {} to {} [{}]", limits::ephemeral_storage_mb_min, limits::ephemeral_storage_mb_max,
+                              limits::ephemeral_storage_mb_default));
+  command
+    .add_option("--max-concurrency", options.concurrency_max,
+                "Invocations that may run at one time; with 0 it takes none.")
+    ->check(CLI::Validator{concurrency_fault, ""})
+    ->option_text(fmt::format("none, or 0 to {} [none]", limits::concurrency_max));
+  command
+    .add_option("--reserved-concurrency", options.concurrency_reserved,
+                "Sandboxes of the node that no other function may take.")
+    ->check(CLI::Range(0U, limits::concurrency_max))
+    ->option_text(fmt::format("0 to {} [0]", limits::concurrency_max));
+  command.add_option("--network", options.network, "What it reaches: nothing, or the world outside.")
+    ->check(CLI::IsMember({"none", "egress"}))
+    ->option_text("none|egress [none]");
+}
+
 } // namespace
 
 void add_deploy(CLI::App& program, action& chosen) {
@@ -122,6 +149,7 @@ void add_deploy(CLI::App& program, action& chosen) {
     ->check(CLI::Range(limits::timeout_s_min, limits::timeout_s_max))
     ->option_text(
       fmt::format("S, {} to {} [{}]", limits::timeout_s_min, limits::timeout_s_max, limits::timeout_s_default));
+  add_limits(*command, given->options);
   command->add_option("--env", given->variables, "Variables of its environment; several may follow one another.")
     ->allow_extra_args(true)
     ->type_name("NAME=VALUE");
@@ -132,7 +160,8 @@ void add_deploy(CLI::App& program, action& chosen) {
                   "Examples:\n"
                   "  troupe deploy hello handlers/examples/hello\n"
                   "  troupe deploy resize resize.zip --handler resize.main --memory 512 --timeout 30\n"
-                  "  troupe deploy greet greet.py --env LANGUAGE=de COLOUR=no");
+                  "  troupe deploy greet greet.py --env LANGUAGE=de COLOUR=no\n"
+                  "  troupe deploy crawl crawl.py --tenant acme --network egress --max-concurrency 10");
   command->callback([given, &chosen] { chosen = [given] { return deploy(*given); }; });
 }
 

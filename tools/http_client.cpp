@@ -34,11 +34,14 @@ struct exchange_state {
   http_answer answer;
 };
 
-http::request<http::string_body> make_request(const http_call& call, const std::string& authority) {
+http::request<http::string_body> make_request(const http_call& call, const std::string& authority,
+                                              const std::string& tenant) {
   http::request<http::string_body> request{http::string_to_verb(call.method), call.target, 11};
   request.set(http::field::host, authority);
   request.set(http::field::user_agent, "troupe");
   request.set(http::field::connection, "close");
+  if (!tenant.empty())
+    request.set("X-Troupe-Tenant", tenant);
   for (const auto& [name, value] : call.headers)
     request.set(name, value);
   request.body() = call.body;
@@ -47,7 +50,8 @@ http::request<http::string_body> make_request(const http_call& call, const std::
 }
 
 /// Runs on the io_context of send(); what it is given outlives it.
-asio::awaitable<void> exchange(const http_client::address& to, const http_call& call, exchange_state& state) {
+asio::awaitable<void> exchange(const http_client::address& to, const std::string& tenant, const http_call& call,
+                               exchange_state& state) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver{executor};
   beast::tcp_stream stream{executor};
@@ -57,7 +61,7 @@ asio::awaitable<void> exchange(const http_client::address& to, const http_call& 
 
   state.at = phase::talking;
   stream.expires_after(call.limit);
-  const auto request = make_request(call, to.authority);
+  const auto request = make_request(call, to.authority, tenant);
   boost::system::error_code unsent;
   co_await http::async_write(stream, request, asio::redirect_error(asio::use_awaitable, unsent));
   // A node may refuse a large body before it has read it all: then its answer is there although the rest was not
@@ -121,7 +125,7 @@ caf::expected<http_answer> http_client::send(const http_call& call) const {
   asio::io_context context{1};
   exchange_state state;
   boost::system::error_code failure;
-  asio::co_spawn(context, exchange(node_, call, state), [&failure](const std::exception_ptr& thrown) {
+  asio::co_spawn(context, exchange(node_, tenant_, call, state), [&failure](const std::exception_ptr& thrown) {
     try {
       if (thrown)
         std::rethrow_exception(thrown);

@@ -34,6 +34,9 @@ public:
   /// `endpoint` is such as http://127.0.0.1:8080. Fails with invalid_argument.
   static caf::expected<http_client> make(std::string_view endpoint);
 
+  /// Names that tenant in every call; without one the node takes its default.
+  void speak_for(std::string tenant) { tenant_ = std::move(tenant); }
+
   /// Answers whatever the node answered, errors of its own included. Fails with unavailable when there is no node,
   /// or none that answers in time or in HTTP.
   caf::expected<http_answer> send(const http_call& call) const;
@@ -50,6 +53,7 @@ private:
   http_client() = default;
 
   address node_;
+  std::string tenant_;
 };
 
 /// Everything but letters, digits and "-._~" as %XX (RFC 3986).

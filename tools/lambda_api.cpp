@@ -3,6 +3,7 @@
 #include "config/errc.hpp"
 #include "config/ids.hpp"
 #include "config/limits.hpp"
+#include "config/units.hpp"
 
 #include <fmt/core.h>
 
@@ -49,6 +50,16 @@ json::object document_of(const function_options& options) {
       variables[name] = value;
     document["Environment"] = json::object{{"Variables", std::move(variables)}};
   }
+  if (options.ephemeral_storage_mb)
+    document["EphemeralStorage"] = json::object{{"Size", *options.ephemeral_storage_mb}};
+  if (options.concurrency_max) {
+    const auto number = config::parse_number(*options.concurrency_max);
+    document["MaximumConcurrency"] = number ? json::value(*number) : json::value(*options.concurrency_max);
+  }
+  if (options.concurrency_reserved)
+    document["ReservedConcurrency"] = *options.concurrency_reserved;
+  if (options.network)
+    document["Network"] = *options.network;
   return document;
 }
 

@@ -20,8 +20,13 @@ struct function_options {
   std::optional<uint32_t> memory_mb;
   std::optional<uint32_t> timeout_s;
   std::optional<std::map<std::string, std::string>> environment; ///< replaces all variables
+  std::optional<uint32_t> ephemeral_storage_mb;
+  std::optional<std::string> concurrency_max; ///< a number, or "none"
+  std::optional<uint32_t> concurrency_reserved;
+  std::optional<std::string> network; ///< "none" or "egress"
 
-  bool empty() const noexcept { return !handler && !runtime && !memory_mb && !timeout_s && !environment; }
+  bool operator==(const function_options&) const = default;
+  bool empty() const { return *this == function_options{}; }
 };
 
 /// What came of an invocation.

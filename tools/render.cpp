@@ -21,6 +21,16 @@ std::string start_of(const storage::usage_record& record) {
   return http::rfc3339(std::chrono::floor<std::chrono::milliseconds>(std::chrono::nanoseconds{record.start_ns}));
 }
 
+/// The size of a function's /tmp in MB.
+int64_t ephemeral_storage_of(const boost::json::object& function) {
+  const auto* storage = function.if_contains("EphemeralStorage");
+  return storage != nullptr && storage->is_object() ? number_at(storage->get_object(), "Size") : 0;
+}
+
+std::string max_concurrency_of(const boost::json::object& function) {
+  return function.contains("MaximumConcurrency") ? std::to_string(number_at(function, "MaximumConcurrency")) : "-";
+}
+
 } // namespace
 
 void json_list::add(const boost::json::object& element) {
@@ -129,6 +139,10 @@ table functions_table() {
                 {"HANDLER"},
                 {"MEMORY MB", align::right},
                 {"TIMEOUT S", align::right},
+                {"TMP MB", align::right},
+                {"MAX", align::right},
+                {"RESERVED", align::right},
+                {"NETWORK"},
                 {"CODE BYTES", align::right},
                 {"MODIFIED"}}};
 }
@@ -136,6 +150,8 @@ table functions_table() {
 void add_row(table& to, const boost::json::object& function) {
   to.add({text_at(function, "FunctionName"), text_at(function, "Runtime"), text_at(function, "Handler"),
           std::to_string(number_at(function, "MemorySize")), std::to_string(number_at(function, "Timeout")),
+          std::to_string(ephemeral_storage_of(function)), max_concurrency_of(function),
+          std::to_string(number_at(function, "ReservedConcurrency")), text_at(function, "Network"),
           std::to_string(number_at(function, "CodeSize")), text_at(function, "LastModified")});
 }
 

@@ -8,8 +8,8 @@ using namespace troupe;
 
 namespace {
 
-/// Answers with the revision that it was told to run.
-worker_actor::behavior_type fake_worker(worker_actor::pointer) {
+/// Answers with the revision that it was told to run, and remembers what it was told to refuse.
+worker_actor::behavior_type fake_worker(worker_actor::pointer, std::vector<invocation>* refused) {
   return {
     [](atom::invoke, invocation& call) {
       outcome result;
@@ -17,7 +17,10 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer) {
       result.payload = call.function->revision.to_string();
       return result;
     },
-    [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); },
+    [refused](atom::refuse, const invocation& call, throttle why) -> caf::result<outcome> {
+      refused->push_back(call);
+      return make_throttled(why);
+    },
     [](atom::update, const function_ptr&) {},
     [](atom::remove, const std::string&, const std::string&) {},
     [](atom::retire, const uuid&, const digest&) {},
@@ -28,22 +31,35 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer) {
 }
 
 struct fixture : test::actor_fixture {
-  fixture() : worker{sys.spawn(fake_worker)}, balancer{sys.spawn(troupe::balancer, worker)} { run(); }
+  fixture() : worker{sys.spawn(fake_worker, &refused)}, balancer{sys.spawn(troupe::balancer, worker, tenants())} {
+    run();
+  }
+
+  /// One that may ask twice a second, and one whose other limits do not concern the balancer.
+  static std::map<std::string, config::tenant_settings> tenants() {
+    std::map<std::string, config::tenant_settings> result;
+    result["limited"].requests_per_second = 2;
+    result["other"].concurrency = 1;
+    return result;
+  }
 
   void update(const function_version& version) {
     caf::anon_send(balancer, atom::update::value, function_ptr{version});
     run();
   }
 
-  caf::expected<outcome> invoke(const std::string& name) {
+  caf::expected<outcome> invoke(const std::string& name, const std::string& tenant = "default") {
+    auto call = test::call_of(name);
+    call.tenant = tenant;
     caf::expected<outcome> result{caf::sec::none};
     caf::scoped_actor asker{sys};
-    auto handle = asker->request(balancer, caf::infinite, atom::invoke::value, test::call_of(name));
+    auto handle = asker->request(balancer, caf::infinite, atom::invoke::value, std::move(call));
     run();
     handle.receive([&](outcome& o) { result = std::move(o); }, [&](caf::error& e) { result = std::move(e); });
     return result;
   }
 
+  std::vector<invocation> refused; ///< by the worker, because the balancer said so
   worker_actor worker;
   balancer_actor balancer;
 };
@@ -80,6 +96,36 @@ CAF_TEST(a tenant does not see the functions of another) {
   other.config.tenant = "other";
   update(other);
   CAF_CHECK(!invoke("echo"));
+  CAF_CHECK(invoke("echo", "other"));
+}
+
+CAF_TEST(a tenant that asks too often is refused and others are not ) {
+  for (const auto* tenant : {"limited", "other"}) {
+    auto function = test::version_of("echo");
+    function.config.tenant = tenant;
+    update(function);
+  }
+  CAF_CHECK(invoke("echo", "limited"));
+  CAF_CHECK(invoke("echo", "limited"));
+  const auto third = invoke("echo", "limited");
+  CAF_REQUIRE(!third);
+  CAF_CHECK(throttle_of(third.error()) == throttle::tenant_rate);
+  // The worker, which keeps the books, has been told of it.
+  CAF_REQUIRE_EQUAL(refused.size(), 1u);
+  CAF_CHECK_EQUAL(refused[0].function->config.tenant, "limited");
+  for (int i = 0; i < 10; ++i)
+    CAF_CHECK(invoke("echo", "other"));
+  sched.advance_time(std::chrono::milliseconds{500});
+  CAF_CHECK(invoke("echo", "limited"));
+  CAF_CHECK(!invoke("echo", "limited"));
+  CAF_CHECK_EQUAL(refused.size(), 2u);
+}
+
+CAF_TEST(asking for what is not there counts as well) {
+  for (int i = 0; i < 2; ++i)
+    CAF_CHECK(code_of(invoke("nothing", "limited").error()) == errc::function_not_found);
+  CAF_CHECK(throttle_of(invoke("nothing", "limited").error()) == throttle::tenant_rate);
+  CAF_CHECK(refused.empty());
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -7,18 +7,25 @@
 #include "actor_fixture.hpp"
 
 using namespace troupe;
+using storage::concurrency_unset;
 namespace fs = std::filesystem;
 
 namespace {
 
+constexpr uint32_t reservable = 10;
+
 struct seen {
   std::map<std::string, uuid> functions;
+  std::map<std::string, uint32_t> concurrency_max;
 };
 
 balancer_actor::behavior_type fake_balancer(balancer_actor::pointer, seen* what) {
   return {
     [](atom::invoke, const invocation&) { return outcome{}; },
-    [what](atom::update, const function_ptr& f) { what->functions[f->config.name] = f->revision; },
+    [what](atom::update, const function_ptr& f) {
+      what->functions[f->config.name] = f->revision;
+      what->concurrency_max[f->config.name] = f->config.concurrency_max;
+    },
     [what](atom::remove, const std::string&, const std::string& name) { what->functions.erase(name); },
   };
 }
@@ -29,13 +36,16 @@ struct fixture : test::actor_fixture {
     start();
   }
 
-  ~fixture() override { caf::anon_send_exit(store, caf::exit_reason::kill); }
+  ~fixture() override {
+    caf::anon_send_exit(store, caf::exit_reason::kill);
+    run(); // The database is closed before its directory goes.
+  }
 
   void start() {
     auto functions = storage::function_store{db}.all();
     CAF_REQUIRE(functions);
     CAF_REQUIRE(!remove_stray_bundles(bundles(), *functions));
-    store = sys.spawn(handler_store, db, *functions, bundles());
+    store = sys.spawn(handler_store, db, *functions, bundles(), reservable);
     caf::anon_send(store, atom::follow::value, sys.spawn(fake_balancer, &told));
     run();
   }
@@ -56,6 +66,18 @@ struct fixture : test::actor_fixture {
 
   caf::expected<function_version> create(const std::string& name, const std::string& archive) {
     return ask<function_version>(atom::create::value, test::version_of(name).config, archive);
+  }
+
+  caf::expected<function_version> change(const std::string& name, const function_change& what) {
+    return ask<function_version>(atom::change::value, std::string{"default"}, name, what);
+  }
+
+  /// What PutFunctionConcurrency asks for.
+  static function_change concurrency(uint32_t max, uint32_t reserved) {
+    function_change what;
+    what.concurrency_max = max;
+    what.concurrency_reserved = reserved;
+    return what;
   }
 
   size_t unpacked() const {
@@ -109,6 +131,57 @@ CAF_TEST(a change makes a new revision and keeps what is not set) {
   CAF_CHECK_EQUAL(changed->config.handler, "f.f");
   CAF_CHECK(changed->bundle == made->bundle);
   CAF_CHECK(told.functions.at("echo") == changed->revision);
+}
+
+CAF_TEST(everything that a change may set is set and stored) {
+  create("echo", zip("1"));
+  function_change what;
+  what.ephemeral_storage_mb = 1024u;
+  what.concurrency_max = 7u;
+  what.concurrency_reserved = 3u;
+  what.network = network_access::egress;
+  CAF_REQUIRE(change("echo", what));
+  const auto stored = storage::function_store{db}.get(tenant, "echo");
+  CAF_REQUIRE(stored);
+  CAF_CHECK_EQUAL(stored->config.ephemeral_storage_mb, 1024u);
+  CAF_CHECK_EQUAL(stored->config.concurrency_max, 7u);
+  CAF_CHECK_EQUAL(stored->config.concurrency_reserved, 3u);
+  CAF_CHECK(stored->config.network == network_access::egress);
+}
+
+CAF_TEST(a change of concurrency keeps the sandboxes) {
+  const auto made = create("echo", zip("1"));
+  const auto changed = change("echo", concurrency(0, 0));
+  CAF_REQUIRE(changed);
+  CAF_CHECK(changed->revision == made->revision);
+  CAF_CHECK_EQUAL(told.concurrency_max.at("echo"), 0u);
+  auto more = concurrency(concurrency_unset, 0);
+  more.memory_mb = 512u;
+  const auto again = change("echo", more);
+  CAF_REQUIRE(again);
+  CAF_CHECK(again->revision != made->revision);
+  CAF_CHECK_EQUAL(told.concurrency_max.at("echo"), concurrency_unset);
+}
+
+CAF_TEST(no more is reserved than there is) {
+  create("a", zip("1"));
+  create("b", zip("1"));
+  CAF_CHECK(change("a", concurrency(6, 6)));
+  CAF_CHECK(change("b", concurrency(4, 4)));
+  for (const auto& [max, reserved] : {std::pair{5u, 5u}, std::pair{2u, 3u}, std::pair{0u, 1u}}) {
+    const auto refused = change("b", concurrency(max, reserved));
+    CAF_REQUIRE(!refused);
+    CAF_CHECK(code_of(refused.error()) == errc::invalid_argument);
+  }
+  CAF_CHECK(change("a", concurrency(concurrency_unset, 5)));
+  CAF_CHECK(change("b", concurrency(9, 5)));
+  auto config = test::version_of("c").config;
+  config.concurrency_reserved = 1;
+  const auto third = ask<function_version>(atom::create::value, config, zip("1"));
+  CAF_REQUIRE(!third);
+  CAF_CHECK(code_of(third.error()) == errc::invalid_argument);
+  for (const auto& [sandboxes, free] : {std::pair{0u, 0u}, std::pair{1u, 0u}, std::pair{9u, 8u}, std::pair{500u, 450u}})
+    CAF_CHECK_EQUAL(reservable_of(sandboxes), free);
 }
 
 CAF_TEST(a change of an older state is a conflict) {

@@ -3,6 +3,7 @@
 #include "config/options.hpp"
 
 #include "config/errc.hpp"
+#include "config/names.hpp"
 #include "config/reference.hpp"
 
 #include <caf/test/unit_test.hpp>
@@ -173,8 +174,44 @@ CAF_TEST(a name that is nearly right is recognised) {
   CAF_CHECK(find_option("") == nullptr);
 }
 
+CAF_TEST(what a tenant may set is declared once and well) {
+  const std::map<std::string_view, std::string_view> other{{"COUNT", "7"}, {"SIZE", "7GiB"}};
+  const tenant_settings defaults;
+  std::set<std::string_view> names;
+  for (const auto& of : tenant_options()) {
+    CAF_MESSAGE(of.name);
+    CAF_CHECK(names.insert(of.name).second);
+    CAF_CHECK_EQUAL(of.section(), "tenant");
+    CAF_CHECK(find_option(of.name) == nullptr);
+    CAF_CHECK(of.help.ends_with('.'));
+    CAF_CHECK(find_tenant_option(of.name) == &of);
+    tenant_settings changed;
+    CAF_CHECK(!of.set(changed, of.get(defaults)));
+    CAF_CHECK(!of.set(changed, other.at(of.type())));
+    CAF_CHECK_EQUAL(of.get(changed), other.at(of.type()));
+    for (const auto& another : tenant_options())
+      if (another.name != of.name)
+        CAF_CHECK_EQUAL(another.get(changed), another.get(defaults));
+  }
+}
+
+CAF_TEST(names of nodes and tenants are labels) {
+  for (const std::string_view good : {"a", "default", "a-1", "9"})
+    CAF_CHECK(is_label(good));
+  for (const std::string_view bad : {"", "-", "a-", "-a", "A", "a b", "a_b", "a.b", "\xc3\xa4"})
+    CAF_CHECK(!is_label(bad));
+  CAF_CHECK(is_label(std::string(63, 'a')));
+  CAF_CHECK(!is_label(std::string(64, 'a')));
+}
+
 CAF_TEST(the reference page shows every option) {
   const auto page = reference_page();
+  const auto help = tenant_help();
+  for (const auto& of : tenant_options()) {
+    CAF_CHECK(page.find("| `" + std::string{of.key()} + "` |") != std::string::npos);
+    CAF_CHECK(help.find(std::string{of.help}) != std::string::npos);
+    CAF_CHECK(help.find(of.bounds()) != std::string::npos);
+  }
   for (const auto& of : options()) {
     CAF_CHECK(page.find(std::string{of.help}) != std::string::npos);
     CAF_CHECK(page.find(of.environment()) != std::string::npos);

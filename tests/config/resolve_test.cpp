@@ -3,6 +3,7 @@
 #include "config/resolve.hpp"
 
 #include "config/errc.hpp"
+#include "config/limits.hpp"
 
 #include <caf/test/unit_test.hpp>
 
@@ -116,6 +117,67 @@ CAF_TEST(errors of a file name file and line and key) {
   };
   for (const auto& [text, error] : table)
     CAF_CHECK_EQUAL(error_of(text), error);
+}
+
+CAF_TEST(tenants have tables of their own) {
+  write("[tenant.default]\nrequests-per-second = 5\n[tenant.acme]\nmemory = \"2GiB\"\nconcurrency = 7\nweight = 3\n"
+        "[tenant.a-1]\n[worker]\nqueue-limit = 5\n");
+  const auto all = resolve(from);
+  CAF_REQUIRE(all);
+  const auto& tenants = all->values.tenants;
+  CAF_REQUIRE_EQUAL(tenants.size(), 3u);
+  CAF_CHECK_EQUAL(tenants.at("default").requests_per_second, 5u);
+  CAF_CHECK_EQUAL(tenants.at("default").weight, 1u);
+  CAF_CHECK_EQUAL(tenants.at("acme").memory_bytes, 2'147'483'648u);
+  CAF_CHECK_EQUAL(tenants.at("acme").concurrency, 7u);
+  CAF_CHECK_EQUAL(tenants.at("acme").requests_per_second, 0u);
+  CAF_CHECK_EQUAL(tenants.at("acme").weight, 3u);
+  CAF_CHECK_EQUAL(tenants.at("a-1").concurrency, 0u);
+  CAF_CHECK_EQUAL(all->values.worker.queue_limit, 5u);
+  const auto at = static_cast<size_t>(find_tenant_option("tenant.concurrency") - tenant_options().data());
+  CAF_CHECK_EQUAL(to_string(all->tenant_origins.at("acme")[at]), "file " + from.file->string() + ":5");
+  CAF_CHECK_EQUAL(to_string(all->tenant_origins.at("a-1")[at]), "default");
+}
+
+CAF_TEST(errors of a tenant name file and line and key) {
+  const std::pair<std::string_view, std::string_view> table[] = {
+    {"[tenant.acme]\n\nconcurency = 1\n",
+     "troupe.conf:3: tenant.acme.concurency: there is no such option, did you mean tenant.acme.concurrency?"},
+    {"[tenant.acme]\nquite-different = 1\n", "troupe.conf:2: tenant.acme.quite-different: there is no such option"},
+    {"[tenant]\nmemory = \"1GiB\"\n", "troupe.conf:2: tenant.memory: must stand in a tenant's table: [tenant.NAME]"},
+    {"tenant = 1\n", "troupe.conf:1: tenant: must stand in a section, or be one: [section]"},
+    {"[tenant.Acme]\n", "troupe.conf:1: tenant: a tenant's name is 1 to 63 of a-z, 0-9 and inner hyphens"},
+    {"[tenant.\"\"]\n", "troupe.conf:1: tenant: a tenant's name is 1 to 63 of a-z, 0-9 and inner hyphens"},
+    {"[tenant.a]\nmemory = 5\n", "troupe.conf:2: tenant.a.memory: must be a string in quotes"},
+    {"[tenant.a]\nmemory = \"1MiB\"\n",
+     "troupe.conf:2: tenant.a.memory: \"1MiB\" is out of bounds: 128MiB to 64TiB, or 0 for no limit"},
+    {"[tenant.a]\nconcurrency = \"5\"\n",
+     "troupe.conf:2: tenant.a.concurrency: must be a whole number, without quotes"},
+    {"[tenant.a]\nconcurrency = 100001\n",
+     "troupe.conf:2: tenant.a.concurrency: \"100001\" is out of bounds: 1 to 100000, or 0 for no limit"},
+    {"[tenant.a]\nrequests-per-second = -1\n",
+     "troupe.conf:2: tenant.a.requests-per-second: \"-1\" is not a whole number"},
+    {"[tenant.a]\nweight = 0\n", "troupe.conf:2: tenant.a.weight: \"0\" is out of bounds: 1 to 1000"},
+  };
+  for (const auto& [text, error] : table)
+    CAF_CHECK_EQUAL(error_of(text), error);
+}
+
+CAF_TEST(the number of tenants is bounded) {
+  std::string text;
+  for (size_t i = 0; i < limits::tenants_max; ++i)
+    text += "[tenant.t" + std::to_string(i) + "]\n";
+  CAF_CHECK_EQUAL(error_of(text), "");
+  const auto error = error_of(text + "[tenant.more]\n");
+  CAF_CHECK(error.find("there are more than 1000 tenants") != std::string::npos);
+}
+
+CAF_TEST(the environment reaches no tenant) {
+  from.file.reset();
+  from.environment = {{"TROUPE_TENANT_ACME_MEMORY", "1GiB"}};
+  CAF_CHECK_EQUAL(error(), "environment: TROUPE_TENANT_ACME_MEMORY: a tenant is set up in the configuration file only");
+  from.environment = {{"TROUPE_TENANT", "acme"}}; // What the commands take as --tenant.
+  CAF_CHECK_EQUAL(error(), "");
 }
 
 CAF_TEST(what is not TOML names file and line in one line) {

@@ -28,9 +28,9 @@ inline outcome outcome_of(const invocation& call, invocation_status status, std:
   return result;
 }
 
-/// Answers by the function's name: "echo" the event, "context" the client context, "raise", "timeout", "crash" and
-/// "out_of_memory" as such handlers do, "busy", "stopping", "broken" and "not-json" with errors, "hold" once it is
-/// released; all others do not exist.
+/// Answers by the function's name: "echo" the event, "context" the client context, "tenant" whose it is, "raise",
+/// "timeout", "crash" and "out_of_memory" as such handlers do, "busy", "stopping", "broken" and "not-json" with errors,
+/// "hold" once it is released; all others do not exist.
 inline balancer_actor::behavior_type fake_balancer(balancer_actor::stateful_pointer<balancer_memory> self) {
   return {
     [self](atom::invoke, invocation& call) -> caf::result<outcome> {
@@ -40,6 +40,8 @@ inline balancer_actor::behavior_type fake_balancer(balancer_actor::stateful_poin
         return outcome_of(call, invocation_status::ok, std::move(call.payload));
       if (call.name == "context")
         return outcome_of(call, invocation_status::ok, call.client_context);
+      if (call.name == "tenant")
+        return outcome_of(call, invocation_status::ok, '"' + call.tenant + '"');
       if (call.name == "raise")
         return outcome_of(call, invocation_status::error, document);
       if (call.name == "timeout")
@@ -98,7 +100,7 @@ inline worker_actor::behavior_type fake_worker(worker_actor::stateful_pointer<wo
 }
 
 struct store_memory {
-  std::map<std::string, function_version> functions;
+  std::map<std::string, function_version> functions; ///< by tenant/name
   std::map<std::string, std::string> bundles;
 };
 
@@ -112,9 +114,9 @@ inline void put_zip(store_memory& memory, function_version& function, const std:
   memory.bundles[function.bundle.hex()] = zip;
 }
 
-inline caf::result<function_version> change_function(store_memory& memory, const std::string& name,
-                                                     const function_change& change) {
-  const auto at = memory.functions.find(name);
+inline caf::result<function_version> change_function(store_memory& memory, const std::string& tenant,
+                                                     const std::string& name, const function_change& change) {
+  const auto at = memory.functions.find(tenant + "/" + name);
   if (at == memory.functions.end())
     return no_function(name);
   auto& function = at->second;
@@ -123,6 +125,8 @@ inline caf::result<function_version> change_function(store_memory& memory, const
   function.revision = uuid::make();
   function.config.memory_mb = change.memory_mb.value_or(function.config.memory_mb);
   function.config.environment = change.environment.value_or(function.config.environment);
+  function.config.concurrency_max = change.concurrency_max.value_or(function.config.concurrency_max);
+  function.config.concurrency_reserved = change.concurrency_reserved.value_or(function.config.concurrency_reserved);
   if (change.zip)
     put_zip(memory, function, *change.zip);
   return function;
@@ -131,32 +135,33 @@ inline caf::result<function_version> change_function(store_memory& memory, const
 inline handler_store_actor::behavior_type fake_store(handler_store_actor::stateful_pointer<store_memory> self) {
   return {
     [self](atom::create, const function_config& config, const std::string& zip) -> caf::result<function_version> {
-      if (self->state.functions.count(config.name) > 0)
+      const auto key = config.tenant + "/" + config.name;
+      if (self->state.functions.count(key) > 0)
         return make_error(errc::function_exists, "Function already exist: " + config.name);
       function_version function;
       function.config = config;
       function.revision = uuid::make();
       put_zip(self->state, function, zip);
-      return self->state.functions[config.name] = function;
+      return self->state.functions[key] = function;
     },
-    [self](atom::change, const std::string&, const std::string& name, const function_change& change) {
-      return change_function(self->state, name, change);
+    [self](atom::change, const std::string& tenant, const std::string& name, const function_change& change) {
+      return change_function(self->state, tenant, name, change);
     },
-    [self](atom::get, const std::string&, const std::string& name) -> caf::result<function_version> {
-      const auto at = self->state.functions.find(name);
+    [self](atom::get, const std::string& tenant, const std::string& name) -> caf::result<function_version> {
+      const auto at = self->state.functions.find(tenant + "/" + name);
       return at == self->state.functions.end() ? caf::result<function_version>{no_function(name)}
                                                : caf::result<function_version>{at->second};
     },
-    [self](atom::list, const std::string&) -> caf::result<std::vector<function_version>> {
+    [self](atom::list, const std::string& tenant) -> caf::result<std::vector<function_version>> {
       std::vector<function_version> all;
-      all.reserve(self->state.functions.size());
-      for (const auto& [name, function] : self->state.functions)
-        all.push_back(function);
+      for (const auto& [key, function] : self->state.functions)
+        if (function.config.tenant == tenant)
+          all.push_back(function);
       return all;
     },
-    [self](atom::remove, const std::string&, const std::string& name) -> caf::result<caf::unit_t> {
-      return self->state.functions.erase(name) > 0 ? caf::result<caf::unit_t>{caf::unit}
-                                                   : caf::result<caf::unit_t>{no_function(name)};
+    [self](atom::remove, const std::string& tenant, const std::string& name) -> caf::result<caf::unit_t> {
+      return self->state.functions.erase(tenant + "/" + name) > 0 ? caf::result<caf::unit_t>{caf::unit}
+                                                                  : caf::result<caf::unit_t>{no_function(name)};
     },
     [self](atom::bundle, const digest& id) -> caf::result<std::string> {
       const auto at = self->state.bundles.find(id.hex());
@@ -194,8 +199,8 @@ inline ledger_actor::behavior_type fake_ledger(ledger_actor::stateful_pointer<le
     [self](atom::usage, const ledger_filter& filter) -> caf::result<std::vector<usage_row>> {
       auto rows = self->state.rows;
       for (auto& row : rows)
-        row.function +=
-          " " + filter.function + " " + std::to_string(filter.since_ms) + " " + std::to_string(filter.until_ms);
+        row.function += " " + filter.tenant + " " + filter.function + " " + std::to_string(filter.since_ms) + " "
+                      + std::to_string(filter.until_ms);
       return rows;
     },
     [](atom::verify) -> caf::result<verify_report> {

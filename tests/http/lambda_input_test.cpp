@@ -11,6 +11,8 @@
 
 #include <caf/test/unit_test.hpp>
 
+#include <tuple>
+
 using namespace troupe;
 using namespace troupe::http;
 
@@ -75,7 +77,16 @@ constexpr refused_case refused_cases[] = {
   {R"("Layers":["arn"])", "Layers is not supported"},
   {R"("VpcConfig":{"SubnetIds":["s"]})", "VpcConfig is not supported"},
   {R"("Tags":{"a":"b"})", "Tags is not supported"},
-  {R"("EphemeralStorage":{"Size":1024})", "EphemeralStorage is not supported"},
+  {R"("EphemeralStorage":{"Size":511})", "EphemeralStorage Size must be a whole number from 512 to 10240"},
+  {R"("EphemeralStorage":{"Size":10241})", "EphemeralStorage Size must be"},
+  {R"("EphemeralStorage":{"Size":"512"})", "EphemeralStorage Size must be"},
+  {R"("EphemeralStorage":{})", "EphemeralStorage must have a Size"},
+  {R"("EphemeralStorage":512)", "EphemeralStorage must be an object"},
+  {R"("Network":"ingress")", "Network must be none or egress"},
+  {R"("Network":true)", "Network must be a string"},
+  {R"("MaximumConcurrency":-1)", "MaximumConcurrency must be a whole number from 0 to 100000"},
+  {R"("MaximumConcurrency":"many")", "MaximumConcurrency must be"},
+  {R"("ReservedConcurrency":100001)", "ReservedConcurrency must be a whole number from 0 to 100000"},
   {R"("TracingConfig":{"Mode":"Active"})", "TracingConfig is not supported"},
   {R"("Code":null)", "Code is missing"},
   {R"("Code":"x")", "Code must be an object"},
@@ -127,6 +138,41 @@ CAF_TEST(what is left out gets the platforms defaults) {
   CAF_CHECK_EQUAL(input->config.memory_mb, 128u);
   CAF_CHECK_EQUAL(input->config.timeout_s, 3u);
   CAF_CHECK(input->config.environment.empty());
+  CAF_CHECK_EQUAL(input->config.ephemeral_storage_mb, 512u);
+  CAF_CHECK_EQUAL(input->config.concurrency_max, storage::concurrency_unset);
+  CAF_CHECK_EQUAL(input->config.concurrency_reserved, 0u);
+  CAF_CHECK(input->config.network == network_access::none);
+}
+
+CAF_TEST(limits and network of a function are read) {
+  const auto input = parse_create(create_with(
+    R"("EphemeralStorage":{"Size":10240},"Network":"egress","MaximumConcurrency":0,"ReservedConcurrency":7)"));
+  CAF_REQUIRE(input.engaged());
+  CAF_CHECK_EQUAL(input->config.ephemeral_storage_mb, 10'240u);
+  CAF_CHECK_EQUAL(input->config.concurrency_max, 0u);
+  CAF_CHECK_EQUAL(input->config.concurrency_reserved, 7u);
+  CAF_CHECK(input->config.network == network_access::egress);
+  const auto change = parse_configuration(R"({"EphemeralStorage":{"Size":600},"MaximumConcurrency":"none"})");
+  CAF_REQUIRE(change.engaged());
+  CAF_CHECK_EQUAL(*change->ephemeral_storage_mb, 600u);
+  CAF_CHECK_EQUAL(*change->concurrency_max, storage::concurrency_unset);
+  CAF_CHECK(!change->concurrency_reserved && !change->network);
+  const auto other = parse_configuration(R"({"Network":"none","ReservedConcurrency":0})");
+  CAF_REQUIRE(other.engaged());
+  CAF_CHECK(*other->network == network_access::none);
+  CAF_CHECK_EQUAL(*other->concurrency_reserved, 0u);
+  CAF_CHECK(!other->concurrency_max && !other->ephemeral_storage_mb);
+}
+
+CAF_TEST(reserved concurrency is the maximum as well) {
+  const auto change = parse_concurrency(R"({"ReservedConcurrentExecutions":5})");
+  CAF_REQUIRE(change.engaged());
+  CAF_CHECK_EQUAL(*change->concurrency_max, 5u);
+  CAF_CHECK_EQUAL(*change->concurrency_reserved, 5u);
+  for (const char* bad : {"{}", R"({"ReservedConcurrentExecutions":-1})", R"({"ReservedConcurrentExecutions":"5"})",
+                          R"({"ReservedConcurrentExecutions":100001})"})
+    CAF_CHECK(code_of(parse_concurrency(bad).error()) == errc::invalid_argument);
+  CAF_CHECK(code_of(parse_concurrency("").error()) == errc::invalid_payload);
 }
 
 CAF_TEST(values out of bounds are refused and named) {
@@ -222,7 +268,31 @@ CAF_TEST(a function is shown as AWS shows it) {
   CAF_CHECK(shown.at("PackageType") == "Zip");
   CAF_CHECK(shown.at("Architectures").is_array());
   CAF_CHECK(shown.at("Environment").at("Variables").at("A") == "quote \" and ü");
+  CAF_CHECK(shown.at("EphemeralStorage").at("Size") == 512);
+  CAF_CHECK(shown.at("Network") == "none");
+  CAF_CHECK(!shown.contains("MaximumConcurrency") && !shown.contains("ReservedConcurrency"));
   const auto document = function_document(function, "http://x/y");
+  CAF_CHECK(!document.contains("Concurrency"));
   CAF_CHECK(document.at("Code").at("Location") == "http://x/y");
   CAF_CHECK(document.at("Configuration") == shown);
+}
+
+CAF_TEST(concurrency is shown as AWS shows it and in words of ours) {
+  constexpr auto unset = storage::concurrency_unset;
+  // Maximum, reserved, and what AWS calls reserved: -1 for nothing at all.
+  const std::tuple<uint32_t, uint32_t, int> table[] = {{unset, 0, -1}, {0, 0, 0},     {5, 5, 5},
+                                                       {9, 5, 5},      {unset, 5, 5}, {9, 0, -1}};
+  for (const auto& [max, reserved, aws] : table) {
+    CAF_MESSAGE(max << " " << reserved);
+    function_version function;
+    function.config.concurrency_max = max;
+    function.config.concurrency_reserved = reserved;
+    const auto shown = function_configuration(function);
+    CAF_CHECK_EQUAL(shown.contains("MaximumConcurrency"), max != unset);
+    CAF_CHECK_EQUAL(shown.contains("ReservedConcurrency"), reserved > 0);
+    const auto concurrency = function_concurrency(function);
+    CAF_CHECK_EQUAL(concurrency.empty(), aws < 0);
+    CAF_CHECK(aws < 0 || concurrency.at("ReservedConcurrentExecutions") == aws);
+    CAF_CHECK_EQUAL(function_document(function, "").contains("Concurrency"), aws >= 0);
+  }
 }

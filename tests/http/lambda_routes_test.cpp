@@ -120,6 +120,60 @@ CAF_TEST(a configuration changes unless somebody else was faster) {
   check_error(node.ask("PUT", functions + "/g/configuration", "{}"), 404, "ResourceNotFoundException");
 }
 
+CAF_TEST(concurrency is put and got and deleted) {
+  create("f");
+  const std::string path = "/2017-10-31/functions/f/concurrency";
+  const std::string got = "/2019-09-30/functions/f/concurrency";
+  CAF_CHECK_EQUAL(node.ask("GET", got).body, "{}");
+  const auto put = node.ask("PUT", path, R"({"ReservedConcurrentExecutions":0})");
+  CAF_CHECK_EQUAL(put.status, 200);
+  CAF_CHECK_EQUAL(put.body, R"({"ReservedConcurrentExecutions":0})");
+  CAF_CHECK_EQUAL(node.ask("GET", got).body, put.body);
+  CAF_CHECK_EQUAL(node.ask("GET", path).body, put.body);
+  CAF_CHECK_EQUAL(node.ask("PUT", path, R"({"ReservedConcurrentExecutions":7})").status, 200);
+  const auto shown = json(node.ask("GET", functions + "/f"));
+  CAF_CHECK(shown.at("Concurrency").at("ReservedConcurrentExecutions") == 7);
+  CAF_CHECK(shown.at("Configuration").at("MaximumConcurrency") == 7);
+  CAF_CHECK_EQUAL(node.ask("DELETE", path).status, 204);
+  CAF_CHECK_EQUAL(node.ask("GET", got).body, "{}");
+  CAF_CHECK(!json(node.ask("GET", functions + "/f")).as_object().contains("Concurrency"));
+  check_error(node.ask("PUT", path, R"({"ReservedConcurrentExecutions":-1})"), 400, "InvalidParameterValueException");
+  for (const char* method : {"PUT", "GET", "DELETE"})
+    check_error(node.ask(method, "/2017-10-31/functions/none/concurrency", R"({"ReservedConcurrentExecutions":1})"),
+                404, "ResourceNotFoundException");
+}
+
+CAF_TEST(tenants have functions of the same name) {
+  const std::string acme = "X-Troupe-Tenant: acme\r\n";
+  create("f");
+  CAF_CHECK_EQUAL(node.ask("GET", functions + "/f", {}, acme).status, 404);
+  CAF_CHECK_EQUAL(node
+                    .ask("POST", functions,
+                         R"({"FunctionName":"f","Runtime":"python3","Role":"r","Handler":"other.f","Code":)"
+                         R"({"ZipFile":"emlw"}})",
+                         acme)
+                    .status,
+                  201);
+  const auto handler_for = [&](const std::string& fields) {
+    return std::string{json(node.ask("GET", functions + "/f/configuration", {}, fields)).at("Handler").as_string()};
+  };
+  CAF_CHECK_EQUAL(handler_for(""), "f.f");
+  CAF_CHECK_EQUAL(handler_for("X-Troupe-Tenant: default\r\n"), "f.f");
+  CAF_CHECK_EQUAL(handler_for(acme), "other.f");
+  CAF_CHECK_EQUAL(json(node.ask("GET", functions, {}, acme)).at("Functions").as_array().size(), 1u);
+  CAF_CHECK_EQUAL(invoke("tenant", "1", acme).body, "\"acme\"");
+  CAF_CHECK_EQUAL(invoke("tenant").body, "\"default\"");
+  CAF_CHECK_EQUAL(node.ask("DELETE", functions + "/f", {}, acme).status, 204);
+  CAF_CHECK_EQUAL(handler_for(""), "f.f");
+}
+
+CAF_TEST(a tenant that is no name is refused) {
+  for (const std::string bad : {"Acme", "a b", "-a", "a/b", "\xc3\xa4"})
+    check_error(invoke("tenant", "1", "X-Troupe-Tenant: " + bad + "\r\n"), 400, "InvalidParameterValueException");
+  check_error(invoke("tenant", "1", "X-Troupe-Tenant: " + std::string(64, 'a') + "\r\n"), 400,
+              "InvalidParameterValueException");
+}
+
 CAF_TEST(code changes and a dry run changes nothing) {
   create("f");
   const auto packed = handlers::pack({{"f.py", "def f(event): return event", false}});
@@ -208,7 +262,8 @@ CAF_TEST(what was not run is an error of the kind that AWS has) {
   }
   const auto busy = invoke("busy");
   CAF_CHECK_EQUAL(busy.field("retry-after"), "1");
-  CAF_CHECK(json(busy).at("Reason") == "ConcurrentInvocationLimitExceeded");
+  CAF_CHECK(json(busy).at("Reason") == "ReservedFunctionConcurrentInvocationLimitExceeded");
+  CAF_CHECK(json(busy).at("Message") == "the function runs as often at one time as it may");
   check_error(node.ask("GET", functions + "/f/nothing"), 404, "ResourceNotFoundException");
   check_error(node.ask("PATCH", functions), 405, "MethodNotAllowedException");
 }

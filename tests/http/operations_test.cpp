@@ -45,6 +45,7 @@ test::node_options with_history() {
   row.totals.cost_pico = 12;
   options.ledger.rows = {row};
   function_metrics metrics;
+  metrics.tenant = "t";
   metrics.function = "we\\ird\"\n";
   metrics.by_status = {5, 0, 1};
   metrics.run.counts.assign(latency_bounds_ns.size() + 1, 0);
@@ -99,11 +100,20 @@ CAF_TEST(sums show the hour and the currency) {
   const auto document = get("/v1/usage?function=a%20b&since=5&until=7");
   CAF_CHECK(document.at("currency") == "USD");
   const auto row = document.at("rows").at(0).as_object();
-  CAF_CHECK(row.at("function") == "f a b 5 7");
+  CAF_CHECK(row.at("function") == "f default a b 5 7");
   CAF_CHECK(row.at("hour") == "2026-01-31T12:00:00Z");
   CAF_CHECK(row.at("invocations") == 4);
   CAF_CHECK(row.at("cost_pico") == 12);
   CAF_CHECK_EQUAL(row.size(), 11u);
+}
+
+CAF_TEST(a tenant is asked about alone) {
+  const auto function_of = [&](std::string_view fields) {
+    const auto document = boost::json::parse(node.ask("GET", "/v1/usage?function=g", {}, fields).body);
+    return std::string{document.at("rows").at(0).at("function").as_string().c_str()};
+  };
+  CAF_CHECK(function_of("").starts_with("f default g "));
+  CAF_CHECK(function_of("X-Troupe-Tenant: acme\r\n").starts_with("f acme g "));
 }
 
 CAF_TEST(faults in the ledger are shown) {
@@ -147,16 +157,16 @@ CAF_TEST(metrics follow the rules of the text format) {
       CAF_CHECK(samples.insert(line.substr(0, line.rfind(' '))).second);
     }
   }
-  for (const char* part :
-       {R"(troupe_invocations_total{function="we\\ird\"\n",status="ok"} 5)",
-        R"(troupe_invocations_total{function="we\\ird\"\n",status="timeout"} 1)",
-        R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="0.00005"} 2)",
-        R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="900"} 2)",
-        R"(troupe_invocation_run_seconds_bucket{function="we\\ird\"\n",le="+Inf"} 3)",
-        R"(troupe_invocation_run_seconds_sum{function="we\\ird\"\n"} 1.500000001)",
-        R"(troupe_invocation_run_seconds_count{function="we\\ird\"\n"} 3)",
-        R"(troupe_invocation_init_seconds_count{function="we\\ird\"\n"} 0)", R"(troupe_sandboxes{state="idle"} 3)",
-        "troupe_memory_used_bytes 4096", R"(troupe_build_info{version="1.2.3"} 1)", "troupe_http_connections 1"})
+  for (const char* part : {R"(troupe_invocations_total{tenant="t",function="we\\ird\"\n",status="ok"} 5)",
+                           R"(troupe_invocations_total{tenant="t",function="we\\ird\"\n",status="timeout"} 1)",
+                           R"(troupe_invocation_run_seconds_bucket{tenant="t",function="we\\ird\"\n",le="0.00005"} 2)",
+                           R"(troupe_invocation_run_seconds_bucket{tenant="t",function="we\\ird\"\n",le="900"} 2)",
+                           R"(troupe_invocation_run_seconds_bucket{tenant="t",function="we\\ird\"\n",le="+Inf"} 3)",
+                           R"(troupe_invocation_run_seconds_sum{tenant="t",function="we\\ird\"\n"} 1.500000001)",
+                           R"(troupe_invocation_run_seconds_count{tenant="t",function="we\\ird\"\n"} 3)",
+                           R"(troupe_invocation_init_seconds_count{tenant="t",function="we\\ird\"\n"} 0)",
+                           R"(troupe_sandboxes{state="idle"} 3)", "troupe_memory_used_bytes 4096",
+                           R"(troupe_build_info{version="1.2.3"} 1)", "troupe_http_connections 1"})
     CAF_CHECK(got.body.find(std::string{"\n"} + part + "\n") != std::string::npos);
 }
 

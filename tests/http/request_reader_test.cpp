@@ -51,6 +51,7 @@ constexpr bad_case bad_cases[] = {
   {"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", ""},
   {"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n", ""},
   {"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\n", ""},
+  {"GET /x HTTP/1.1\r\nHost: h\r\nX-Troupe-Tenant: a\r\nX-Troupe-Tenant: a", "more than one X-Troupe-Tenant"},
   {"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length : 3\r\n\r\nabc", ""},
   {"POST /x HTTP/1.1\r\nHost: h\r\n Content-Length: 3\r\n\r\nabc", ""},
   {"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\n\r\n", "chunked"},
@@ -102,7 +103,8 @@ const std::string chunked = "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: c
 CAF_TEST(a request reads the same in pieces of every size) {
   const std::string bytes =
     "\r\nPOST /run/x?y HTTP/1.1\r\nHost: h\r\nX-Amz-Log-Type:  Tail \r\nx-amz-invocation-type: DryRun\r\n"
-    "X-Amz-Client-Context: e30=\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\nhelloGET /";
+    "X-Amz-Client-Context: e30=\r\nX-TROUPE-tenant: acme\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\nhelloGET "
+    "/";
   for (size_t step = 1; step <= bytes.size(); ++step) {
     request_reader reader;
     const auto rest = feed(reader, bytes, step);
@@ -114,6 +116,7 @@ CAF_TEST(a request reads the same in pieces of every size) {
     CAF_CHECK_EQUAL(request.log_type, "Tail");
     CAF_CHECK_EQUAL(request.invocation_type, "DryRun");
     CAF_CHECK_EQUAL(request.client_context, "e30=");
+    CAF_CHECK_EQUAL(request.tenant, "acme");
     CAF_CHECK(request.expects_continue && request.keep_alive && request.http_1_1);
     CAF_CHECK_EQUAL(rest, "GET /");
   }
@@ -143,10 +146,11 @@ CAF_TEST(an empty chunked body ends with its only chunk) {
 
 CAF_TEST(one reader reads many requests and forgets each) {
   request_reader reader;
-  auto rest = feed(reader,
-                   "POST /a HTTP/1.1\r\nHost: h\r\nX-Amz-Log-Type: Tail\r\nContent-Length: 2\r\n\r\nhi"
-                   "GET /b HTTP/1.0\r\n\r\n",
-                   7);
+  auto rest =
+    feed(reader,
+         "POST /a HTTP/1.1\r\nHost: h\r\nX-Amz-Log-Type: Tail\r\nX-Troupe-Tenant: a\r\nContent-Length: 2\r\n\r\nhi"
+         "GET /b HTTP/1.0\r\n\r\n",
+         7);
   CAF_CHECK_EQUAL(reader.get().body, "hi");
   reader.restart();
   rest += feed(reader, rest, 1000);
@@ -154,6 +158,7 @@ CAF_TEST(one reader reads many requests and forgets each) {
   CAF_CHECK_EQUAL(reader.get().target, "/b");
   CAF_CHECK_EQUAL(reader.get().body, "");
   CAF_CHECK_EQUAL(reader.get().log_type, "");
+  CAF_CHECK_EQUAL(reader.get().tenant, "");
   CAF_CHECK(!reader.get().keep_alive);
   CAF_CHECK(!reader.get().http_1_1);
 }

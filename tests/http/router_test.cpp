@@ -39,6 +39,10 @@ constexpr found_case found_cases[] = {
   {verb::put, "/2015-03-31/functions/f/configuration", endpoint::put_configuration, "f", ""},
   {verb::put, "/2015-03-31/functions/f/code", endpoint::put_code, "f", ""},
   {verb::post, "/2015-03-31/functions/f/invocations", endpoint::invoke_function, "f", ""},
+  {verb::put, "/2017-10-31/functions/f/concurrency", endpoint::put_concurrency, "f", ""},
+  {verb::delete_, "/2017-10-31/functions/f/concurrency", endpoint::delete_concurrency, "f", ""},
+  {verb::get, "/2017-10-31/functions/f/concurrency", endpoint::get_concurrency, "f", ""},
+  {verb::get, "/2019-09-30/functions/f/concurrency", endpoint::get_concurrency, "f", ""},
   {verb::get, "/v1/bundles/abc", endpoint::get_bundle, "abc", ""},
   {verb::get, "/healthz", endpoint::health, "", ""},
   {verb::get, "/readyz", endpoint::readiness, "", ""},
@@ -79,6 +83,7 @@ constexpr problem_case problem_cases[] = {
   {verb::post, "/healthz", errc::method_not_allowed, "GET, HEAD, OPTIONS"},
   {verb::post, "/2015-03-31/functions/f/configuration", errc::method_not_allowed, "GET, HEAD, PUT, OPTIONS"},
   {verb::get, "/2015-03-31/functions/f/code", errc::method_not_allowed, "PUT, OPTIONS"},
+  {verb::put, "/2019-09-30/functions/f/concurrency", errc::method_not_allowed, "GET, HEAD, OPTIONS"},
   {verb::get, "/run/%zz", errc::invalid_argument, ""},
   {verb::get, "/run/%4", errc::invalid_argument, ""},
   {verb::get, "/run/x#y", errc::invalid_argument, ""},
@@ -112,6 +117,8 @@ CAF_TEST(what leads nowhere says why) {
 
 CAF_TEST(paths of the Lambda API speak its dialect and others do not ) {
   CAF_CHECK(find_route(verb::get, "/2015-03-31/nothing").speaks == dialect::lambda);
+  CAF_CHECK(find_route(verb::put, "/2017-10-31/nothing").speaks == dialect::lambda);
+  CAF_CHECK(find_route(verb::get, "/2019-09-30/nothing").speaks == dialect::lambda);
   CAF_CHECK(find_route(verb::post, "/run/x").speaks == dialect::plain);
 }
 

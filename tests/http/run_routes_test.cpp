@@ -27,7 +27,9 @@ constexpr failure_case failures[] = {
   {"crash", 500, R"("errorType":"ValueError")"},
   {"out_of_memory", 500, R"("errorType":"ValueError")"},
   {"absent", 404, R"({"errorType":"ResourceNotFoundException","errorMessage":"Function not found: absent"})"},
-  {"busy", 429, R"("errorType":"TooManyRequestsException")"},
+  {"busy", 429,
+   R"({"errorType":"TooManyRequestsException","errorMessage":"the function runs as often at one time as it may",)"
+   R"("reason":"ReservedFunctionConcurrentInvocationLimitExceeded"})"},
   {"stopping", 503, R"("errorType":"ServiceUnavailableException")"},
   {"broken", 502, R"("errorType":"ServiceException")"},
   {"not-json", 400, R"({"errorType":"InvalidRequestContentException","errorMessage":"the event is not JSON: byte 3"})"},
@@ -47,6 +49,14 @@ CAF_TEST(what the handler answers is passed on as it is) {
     CAF_CHECK(uuid::parse(got.field("x-amzn-requestid")).has_value());
     CAF_CHECK_EQUAL(got.field("date").size(), 29u);
   }
+}
+
+CAF_TEST(a function is that of the tenant who asks) {
+  CAF_CHECK_EQUAL(node.ask("POST", "/run/tenant", "1").body, "\"default\"");
+  CAF_CHECK_EQUAL(node.ask("POST", "/run/tenant", "1", "X-Troupe-Tenant: acme\r\n").body, "\"acme\"");
+  const auto refused = node.ask("POST", "/run/tenant", "1", "X-Troupe-Tenant: A\r\n");
+  CAF_CHECK_EQUAL(refused.status, 400);
+  CAF_CHECK(refused.body.find("X-Troupe-Tenant must be 1 to 63 of a-z, 0-9 and inner hyphens") != std::string::npos);
 }
 
 CAF_TEST(no body is an empty event) {

@@ -103,6 +103,15 @@ CAF_TEST(an exchange brings status and header and body) {
   CAF_CHECK(header.find("Host: " + node.endpoint().substr(7) + "\r\n") != std::string::npos);
 }
 
+CAF_TEST(a client says for whom it speaks) {
+  one_answer node{"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"};
+  auto client = http_client::make(node.endpoint());
+  CAF_REQUIRE(client);
+  client->speak_for("acme");
+  CAF_REQUIRE(client->send(call_of("/")));
+  CAF_CHECK(node.header().find("X-Troupe-Tenant: acme\r\n") != std::string::npos);
+}
+
 CAF_TEST(chunked bodies are put together) {
   one_answer node{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n"};
   const auto answer = http_client::make(node.endpoint())->send(call_of("/"));

@@ -15,7 +15,6 @@ namespace {
 storage::usage_record some_record() {
   storage::usage_record record;
   record.id = *uuid::parse("01999999-0000-7000-8000-000000000001");
-  record.tenant = "default";
   record.function = "hello";
   record.version = "$LATEST";
   record.node = "n1";
@@ -103,6 +102,21 @@ CAF_TEST(a record survives the way through JSON) {
   CAF_REQUIRE_EQUAL(page->records.size(), 1u);
   CAF_CHECK(page->records[0] == record);
   CAF_CHECK(page->next == record.id);
+}
+
+CAF_TEST(the list of functions shows their limits) {
+  auto rows = functions_table();
+  for (const std::string_view limits :
+       {R"("MaximumConcurrency":0,"ReservedConcurrency":3,"Network":"egress")", R"("Network":"none")"}) {
+    const auto document = R"({"FunctionName":"f","Runtime":"python3","Handler":"f.f","MemorySize":128,"Timeout":3,)"
+                          R"("CodeSize":9,"LastModified":"now","EphemeralStorage":{"Size":1024},)"
+                        + std::string{limits} + "}";
+    add_row(rows, boost::json::parse(document).as_object());
+  }
+  CAF_CHECK_EQUAL(rows.text(table::style::plain),
+                  "NAME  RUNTIME  HANDLER  MEMORY MB  TIMEOUT S  TMP MB  MAX  RESERVED  NETWORK  CODE BYTES  MODIFIED\n"
+                  "f     python3  f.f            128          3    1024    0         3  egress            9  now\n"
+                  "f     python3  f.f            128          3    1024    -         0  none              9  now\n");
 }
 
 CAF_TEST(a function is shown with its variables a line each) {
