@@ -1,12 +1,11 @@
 """Fixtures: nodes that are stopped, and looked behind, when their test is over."""
 
-import contextlib
 import os
 
 import pytest
 
 import clients
-from node import PROGRAM, Node
+from node import PROGRAM, running_nodes
 
 
 def pytest_configure(config):
@@ -14,28 +13,6 @@ def pytest_configure(config):
         raise pytest.UsageError(f"TROUPE_PROGRAM: there is no program at {PROGRAM}")
     if os.geteuid() != 0:
         raise pytest.UsageError("a node needs root to make sandboxes")
-
-
-@contextlib.contextmanager
-def running_nodes(directories):
-    """Yields a function that starts a node; all that run at the end are stopped and checked."""
-    nodes = []
-
-    def start(*options, wait=True):
-        node = Node(directories.mktemp("node"), *options).start()
-        nodes.append(node)
-        return node.wait_ready() if wait else node
-
-    yield start
-    try:
-        for node in nodes:
-            if node.process.poll() is None:
-                node.stop()
-    finally:
-        for node in nodes:
-            if node.process.poll() is None:
-                node.process.kill()
-                node.process.wait()
 
 
 @pytest.fixture

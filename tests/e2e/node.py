@@ -42,7 +42,8 @@ def command_environment(**variables):
 class Node:
     """`troupe serve` on a free port of 127.0.0.1, with a data directory of its own."""
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, program=PROGRAM):
+        self.program = program
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.options = options
@@ -60,7 +61,7 @@ class Node:
 
     def start(self):
         """Starts without waiting for anything."""
-        command = [PROGRAM, "serve", "--node.data-dir", self.data, "--http.port", self.port, *self.options]
+        command = [self.program, "serve", "--node.data-dir", self.data, "--http.port", self.port, *self.options]
         self.log = open(self.directory / "node.log", "ab")
         self.process = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
@@ -87,7 +88,7 @@ class Node:
     def run(self, *arguments, input=None, timeout=60):
         """Runs a command of the program against this node."""
         return subprocess.run(
-            [str(PROGRAM), *map(str, arguments)], input=input, capture_output=True, text=True, timeout=timeout,
+            [str(self.program), *map(str, arguments)], input=input, capture_output=True, text=True, timeout=timeout,
             cwd=self.directory, env=command_environment(TROUPE_ENDPOINT=self.endpoint))
 
     def signal(self, number):
@@ -128,3 +129,25 @@ class Node:
         assert traces.sockets_below(self.data) == []
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", self.port)) != 0, "someone still listens on the node's port"
+
+
+@contextlib.contextmanager
+def running_nodes(directories):
+    """Yields a function that starts a node; all that run at the end are stopped and checked."""
+    nodes = []
+
+    def start(*options, wait=True, **how):
+        node = Node(directories.mktemp("node"), *options, **how).start()
+        nodes.append(node)
+        return node.wait_ready() if wait else node
+
+    yield start
+    try:
+        for node in nodes:
+            if node.process.poll() is None:
+                node.stop()
+    finally:
+        for node in nodes:
+            if node.process.poll() is None:
+                node.process.kill()
+                node.process.wait()
