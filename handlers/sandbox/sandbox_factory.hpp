@@ -55,14 +55,15 @@ enum class isolation : uint8_t {
 };
 
 struct factory_settings {
-  std::string host_program; ///< path of the Python host (troupe-python3), beside the node's own program
-  std::string run_dir;      ///< for mount points; made by the factory, empty again after stop
-  std::string cgroup_name;  ///< one directory below the controllers' roots, unique on the machine
+  std::string host_program;  ///< path of the Python host (troupe-python3), beside the node's own program
+  std::string run_dir;       ///< for mount points; made by the factory, empty again after stop
+  std::string cgroup_name;   ///< one directory below the controllers' roots, unique on the machine
   uint64_t memory_bytes = 0; ///< of all sandboxes together; 0: as much as the machine gives
   isolation level = isolation::full;
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
   uint32_t blank_target = 0;                             ///< sandboxes kept ready, all but the function
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
+  std::string name_servers; ///< of sandboxes with a way out, separated by commas; empty: the machine's
 };
 
 /// What became of an attempt to prepare something.
