@@ -91,9 +91,20 @@ inline constexpr size_t ledger_batch_max = 256;   ///< records between two write
 inline constexpr auto ledger_skew_max = 60s;      ///< between the time in an invocation's id and its start
 inline constexpr size_t ledger_faults_max = 1000; ///< lines of what `verify` found
 
+// Network of sandboxes that may reach out
+inline constexpr unsigned egress_prefix_min = 8;  ///< of the range that their addresses come from
+inline constexpr unsigned egress_prefix_max = 20; ///< three addresses for each sandbox that there can be
+inline constexpr size_t egress_denied_max = 64;   ///< further ranges that an operator keeps from them
+/// Connections of a sandbox that the machine follows at one time: its table of them is everybody's.
+inline constexpr uint32_t egress_connections_max = 1024;
+inline constexpr size_t name_servers_max = 3; ///< as many as the C library asks
+inline constexpr auto netlink_time_max = 5s;  ///< each answer of the kernel
+inline constexpr auto nft_time_max = 10s;     ///< a run of the program nft
+
 // Settings: how far a user may go in config/options.cpp
 inline constexpr size_t config_file_bytes_max = 1 * mib;
 inline constexpr size_t label_bytes_max = 63;  ///< names of nodes and tenants: a DNS label
+inline constexpr size_t address_list_bytes_max = 2 * kib;
 inline constexpr size_t path_bytes_max = 1024; ///< data directory; leaves room for names below it
 inline constexpr uint32_t connections_max = 65'536;
 inline constexpr auto client_timeout_min = 100ms; ///< each of the HTTP timeouts

@@ -1,5 +1,6 @@
 #include "config/options.hpp"
 
+#include "config/ipv4.hpp"
 #include "config/limits.hpp"
 #include "config/names.hpp"
 
@@ -32,6 +33,23 @@ bool is_loopback(std::string_view text) {
     return ntohl(v4.s_addr) >> 24 == 127;
   in6_addr v6{};
   return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool is_egress_range(std::string_view text) {
+  const auto range = parse_ipv4_range(text);
+  return range && range->prefix >= limits::egress_prefix_min && range->prefix <= limits::egress_prefix_max;
+}
+
+bool is_range_list(std::string_view text) {
+  const auto list = parse_ipv4_ranges(text);
+  return list && list->size() <= limits::egress_denied_max;
+}
+
+/// A sandbox's own loopback has no name server.
+bool is_name_server_list(std::string_view text) {
+  const auto list = parse_ipv4_ranges(text);
+  return list && list->size() <= limits::name_servers_max
+      && std::ranges::all_of(*list, [](ipv4_range of) { return of.prefix == 32 && of.first >> 24 != 127; });
 }
 
 /// As in ISO 4217. Only its form is checked: the ledger attaches no meaning to it.
@@ -98,6 +116,18 @@ const std::array declared{
     "Sandboxes that are kept ready for whichever function is next, about 2 MB each; with 0 a cold start takes longer."},
   option{"worker.drain-timeout", duration_option{worker<&worker_settings::drain_timeout>, 0ms, limits::drain_time_max},
          "How long a stop of the node waits for invocations that are running."},
+  option{"worker.egress-range",
+         text_option{worker<&worker_settings::egress_range>,
+                     "an IPv4 range of prefix length 8 to 20 such as 10.221.0.0/16", is_egress_range},
+         "Where sandboxes with network egress have their addresses; nothing else of the machine may use them."},
+  option{"worker.egress-deny",
+         text_option{worker<&worker_settings::egress_deny>,
+                     "up to 64 IPv4 ranges such as 10.0.0.0/8, separated by commas", is_range_list},
+         "What sandboxes with network egress may not reach besides the machine, each other and link-local addresses."},
+  option{"worker.egress-dns",
+         text_option{worker<&worker_settings::egress_dns>,
+                     "up to 3 IPv4 addresses outside 127.0.0.0/8, separated by commas", is_name_server_list},
+         "Name servers of the sandboxes; when empty those of the machine, unless they listen on its loopback only."},
 
   option{"ledger.flush-interval",
          duration_option{ledger<&ledger_settings::flush_interval>, 0ms, limits::flush_interval_max},

@@ -208,12 +208,12 @@ void become_zygote() {
 }
 
 /// What a zygote does before it can launch, in order.
-void settle(const std::string& mount_point) {
+void settle(const std::string& mount_point, const std::string& resolv_conf) {
   ::umask(022);
   check(::close_range(life_fd + 1, ~0U, 0), "close what the node left open");
   check(::fcntl(control_fd, F_SETFD, FD_CLOEXEC), "keep the control socket");
   check(::unshare(CLONE_NEWNS), "make a mount namespace");
-  build_tree(mount_point); // as the machine's root still
+  build_tree(mount_point, resolv_conf); // as the machine's root still
   enter_zygote_namespaces();
   become_zygote();
   enter_tree();
@@ -225,9 +225,9 @@ void settle(const std::string& mount_point) {
 
 } // namespace
 
-int run_zygote(const std::string& mount_point) {
+int run_zygote(const std::string& mount_point, const std::string& resolv_conf) {
   try {
-    settle(mount_point);
+    settle(mount_point, resolv_conf);
     zygote self;
     zygote_reply reply;
     reply.kind = reply_kind::ready;

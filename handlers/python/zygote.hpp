@@ -4,10 +4,10 @@
 
 namespace troupe::python {
 
-/// The zygote: makes its namespaces and its tree at `mount_point`, starts the interpreter, and then clones a sandbox
-/// for each request that comes on handlers::control_fd, until the node is gone. Runs in a single-threaded process that
-/// the node started as root with descriptors 0 to handlers::life_fd. Returns the process's exit status; the reason of
-/// a failure is told to the node.
-int run_zygote(const std::string& mount_point);
+/// The zygote: makes its namespaces and its tree at `mount_point` (tree.hpp), starts the interpreter, and then clones a
+/// sandbox for each request that comes on handlers::control_fd, until the node is gone. Runs in a single-threaded
+/// process that the node started as root with descriptors 0 to handlers::life_fd. Returns the process's exit status;
+/// the reason of a failure is told to the node.
+int run_zygote(const std::string& mount_point, const std::string& resolv_conf);
 
 } // namespace troupe::python

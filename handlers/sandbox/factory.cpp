@@ -2,6 +2,7 @@
 
 #include "config/errc.hpp"
 #include "handlers/sandbox/machine.hpp"
+#include "handlers/sandbox/name_servers.hpp"
 #include "handlers/sandbox/process.hpp"
 #include "handlers/sandbox/small_file.hpp"
 
@@ -93,7 +94,8 @@ caf::error zygote_factory::ensure_zygote() {
     spdlog::warn("the zygote is gone; starting another");
   discard_dead_blanks(); // before whatever is left of the zygote's is waited for
   zygote_.reset();
-  auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time});
+  auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
+                                        resolv_conf_of(name_servers_of(settings_.name_servers))});
   if (!started)
     return started.error();
   if (auto err = cgroup_.admit((*started)->id()))

@@ -64,6 +64,7 @@ struct factory_settings {
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
   uint32_t blank_target = 0;                             ///< sandboxes kept ready, all but the function
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
+  std::string name_servers; ///< of sandboxes with a way out, separated by commas; empty: the machine's
 };
 
 /// What became of an attempt to prepare something.

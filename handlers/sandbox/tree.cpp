@@ -63,14 +63,16 @@ void make_devices(const std::string& root) {
   }
 }
 
-/// Users and names are the sandbox's own, so that nothing tells about the node.
-void write_names(const std::string& root) {
+/// Users and names are the sandbox's own, so that nothing tells about the node but its name servers. Those are of use
+/// to a sandbox with a way out only; in others, asking them fails at once.
+void write_names(const std::string& root, std::string_view resolv_conf) {
   write_file(root + "/etc/passwd", "root:x:0:0:root:/:/usr/sbin/nologin\n"
                                    "sandbox:x:1000:1000:sandbox:/tmp:/bin/sh\n"
                                    "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
   write_file(root + "/etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n");
   write_file(root + "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
-  write_file(root + "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
+  write_file(root + "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
+  write_file(root + "/etc/resolv.conf", resolv_conf);
 }
 
 /// What libraries read from /etc; a file that this machine does not have, the sandbox does not have.
@@ -93,14 +95,14 @@ void copy_alternatives(const std::string& root) {
 
 } // namespace
 
-void build_tree(const std::string& mount_point) {
+void build_tree(const std::string& mount_point, std::string_view resolv_conf) {
   check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "keep mounts to oneself");
   check(::mount("troupe", mount_point.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, "size=8m,mode=755"),
         "mount the tree's tmpfs");
   make_directories(mount_point);
   make_links(mount_point);
   make_devices(mount_point);
-  write_names(mount_point);
+  write_names(mount_point, resolv_conf);
   copy_files(mount_point);
   copy_alternatives(mount_point);
   const std::string usr = mount_point + "/usr";

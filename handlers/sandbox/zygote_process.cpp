@@ -63,7 +63,7 @@ caf::expected<std::unique_ptr<zygote_process>> zygote_process::start(const zygot
   const unique_fd life_reader{life[0]};
   unique_fd life_writer{life[1]};
   const int fds[] = {theirs.get(), life_reader.get()};
-  auto started = spawn({options.host_program, "zygote", options.mount_point}, fds);
+  auto started = spawn({options.host_program, "zygote", options.mount_point, options.resolv_conf}, fds);
   if (!started)
     return std::move(started.error());
   std::unique_ptr<zygote_process> result{

@@ -39,6 +39,7 @@ struct zygote_options {
   std::string host_program;
   std::string mount_point;                 ///< an empty directory; only the zygote sees what it mounts there
   std::chrono::milliseconds reply_time{0}; ///< how long it may take to answer before it counts as hung
+  std::string resolv_conf{};               ///< what sandboxes have as /etc/resolv.conf
 };
 
 /// A zygote process, seen from the node. Blocking, each wait with a bound; used by one thread.

@@ -9,6 +9,7 @@
 #include <caf/test/unit_test.hpp>
 
 #include <set>
+#include <span>
 
 using namespace troupe;
 using namespace troupe::config;
@@ -26,6 +27,20 @@ std::string refusal(std::string_view name, std::string_view text) {
   settings all;
   const auto failure = find_option(name)->set(all, text);
   return failure ? what_of(failure) : std::string{};
+}
+
+void check_each(std::span<const trial> table) {
+  for (const auto& row : table) {
+    CAF_MESSAGE(row.name << " = " << row.text);
+    settings all;
+    const auto* of = find_option(row.name);
+    const auto before = of->get(all);
+    const auto failure = of->set(all, row.text);
+    CAF_CHECK_EQUAL(bool{failure}, row.shown.empty());
+    CAF_CHECK_EQUAL(of->get(all), row.shown.empty() ? before : std::string{row.shown});
+    if (failure)
+      CAF_CHECK(code_of(failure) == errc::invalid_argument);
+  }
 }
 
 } // namespace
@@ -50,10 +65,16 @@ CAF_TEST(each option writes a member of its own) {
   const settings defaults;
   const std::map<std::string_view, std::string_view> other{
     {"PORT", "81"}, {"COUNT", "7"}, {"DURATION", "7s"}, {"SIZE", "7GiB"}, {"AMOUNT", "7"}};
-  const std::map<std::string_view, std::string_view> words{{"node.name", "other"},          {"node.data-dir", "/other"},
-                                                           {"http.address", "127.0.0.9"},   {"billing.currency", "EUR"},
-                                                           {"worker.isolation", "relaxed"}, {"log.level", "debug"},
-                                                           {"log.format", "json"}};
+  const std::map<std::string_view, std::string_view> words{{"node.name", "other"},
+                                                           {"node.data-dir", "/other"},
+                                                           {"http.address", "127.0.0.9"},
+                                                           {"billing.currency", "EUR"},
+                                                           {"worker.isolation", "relaxed"},
+                                                           {"log.level", "debug"},
+                                                           {"log.format", "json"},
+                                                           {"worker.egress-range", "10.9.0.0/16"},
+                                                           {"worker.egress-deny", "192.168.0.0/16"},
+                                                           {"worker.egress-dns", "192.0.2.53"}};
   for (const auto& of : options()) {
     CAF_MESSAGE(of.name);
     settings changed;
@@ -137,17 +158,32 @@ CAF_TEST(values are checked against bounds) {
     {"http.address", "128.0.0.1", ""},
     {"http.address", "", ""},
   };
-  for (const auto& row : table) {
-    CAF_MESSAGE(row.name << " = " << row.text);
-    settings all;
-    const auto* of = find_option(row.name);
-    const auto before = of->get(all);
-    const auto failure = of->set(all, row.text);
-    CAF_CHECK_EQUAL(bool{failure}, row.shown.empty());
-    CAF_CHECK_EQUAL(of->get(all), row.shown.empty() ? before : std::string{row.shown});
-    if (failure)
-      CAF_CHECK(code_of(failure) == errc::invalid_argument);
-  }
+  check_each(table);
+}
+
+CAF_TEST(networks are checked) {
+  const trial table[] = {
+    {"worker.egress-range", "10.0.0.0/8", "10.0.0.0/8"},
+    {"worker.egress-range", "172.20.16.0/20", "172.20.16.0/20"},
+    {"worker.egress-range", "172.20.16.0/21", ""},
+    {"worker.egress-range", "0.0.0.0/7", ""},
+    {"worker.egress-range", "10.0.0.1/16", ""},
+    {"worker.egress-range", "10.0.0.0", ""},
+    {"worker.egress-range", "", ""},
+    {"worker.egress-deny", "10.0.0.0/8, 192.0.2.1", "10.0.0.0/8, 192.0.2.1"},
+    {"worker.egress-deny", "10.0.0.0/8,", ""},
+    {"worker.egress-deny", "10.0.0.0/33", ""},
+    {"worker.egress-deny", "fd00::/8", ""},
+    {"worker.egress-dns", "192.0.2.53,192.0.2.54", "192.0.2.53,192.0.2.54"},
+    {"worker.egress-dns", "127.0.0.53", ""},
+    {"worker.egress-dns", "192.0.2.0/24", ""},
+  };
+  check_each(table);
+}
+
+CAF_TEST(lists of addresses may be empty) {
+  CAF_CHECK_EQUAL(refusal("worker.egress-deny", ""), "");
+  CAF_CHECK_EQUAL(refusal("worker.egress-dns", ""), "");
 }
 
 CAF_TEST(refusals say what would be right) {
