@@ -84,6 +84,10 @@ caf::expected<std::unique_ptr<node>> node::start(const config::settings& setting
   factory_settings.memory_bytes = pool_of(settings).memory_bytes;
   factory_settings.level =
     settings.worker.isolation == "relaxed" ? handlers::isolation::relaxed : handlers::isolation::full;
+  // Both were checked when the settings were read.
+  factory_settings.egress_range = config::parse_ipv4_range(settings.worker.egress_range).value();
+  factory_settings.egress_denied = config::parse_ipv4_ranges(settings.worker.egress_deny).value();
+  factory_settings.name_servers = settings.worker.egress_dns;
   factory_settings.blank_target = settings.worker.blank_sandboxes;
   auto factory = handlers::make_sandbox_factory(std::move(factory_settings));
   if (!factory)

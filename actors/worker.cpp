@@ -48,8 +48,10 @@ void start_failed(self_pointer self, sandbox_slot slot, const uuid& revision, co
   spdlog::error("no sandbox for {}: {}", st.revisions[revision].function->config.name, what_of(why));
   st.pool.gone(slot);
   if (const auto ticket = st.pool.take_waiting(revision)) {
-    auto waiting = st.waiting.extract(*ticket);
-    waiting.mapped().promise.deliver(make_error(errc::sandbox_failed, "the sandbox could not be started"));
+    // What the machine does not offer, its operator can change: that is told. What went wrong inside is logged only.
+    const bool lacking = code_of(why) == errc::not_supported;
+    st.waiting.fail(*ticket,
+                    make_error(errc::sandbox_failed, lacking ? what_of(why) : "the sandbox could not be started"));
   }
   settle(self);
   forget_unused(self);
@@ -66,6 +68,9 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
                               .function_version = function.version,
                               .memory_mb = function.config.memory_mb,
                               .ephemeral_storage_mb = function.config.ephemeral_storage_mb,
+                              .reach = function.config.network == storage::network_access::egress
+                                       ? handlers::network::egress
+                                       : handlers::network::none,
                               .environment = function.config.environment};
   const auto ordered = steady_clock::now();
   self->request(st.settings.launcher, launch_time_max, atom::launch::value, std::move(spec))
@@ -108,9 +113,8 @@ void carry_out(self_pointer self, const sandbox_pool::start& what) {
 
 void carry_out(self_pointer self, const sandbox_pool::give& what) {
   auto& st = self->state;
-  auto waiting = st.waiting.extract(what.call);
-  waiting.mapped().promise.delegate(caf::actor_cast<sandbox_actor>(st.sandboxes[what.slot].actor), atom::invoke::value,
-                                    std::move(waiting.mapped().call));
+  auto [call, promise] = st.waiting.take(what.call);
+  promise.delegate(caf::actor_cast<sandbox_actor>(st.sandboxes[what.slot].actor), atom::invoke::value, std::move(call));
 }
 
 void carry_out(self_pointer self, const sandbox_pool::stop& what) {
@@ -130,8 +134,8 @@ void refuse(self_pointer self, const invocation& call, caf::typed_response_promi
 
 /// One that has been waiting, and has to leave the queue.
 void turn_away(self_pointer self, call_ticket ticket, throttle why) {
-  auto waiting = self->state.waiting.extract(ticket);
-  refuse(self, waiting.mapped().call, waiting.mapped().promise, why);
+  auto [call, promise] = self->state.waiting.take(ticket);
+  refuse(self, call, promise, why);
 }
 
 /// Asks for a tick when the passing of time will bring something to do, and none is under way that comes in time.
@@ -157,10 +161,8 @@ void tick_soon(self_pointer self) {
 void end_what_runs(self_pointer self) {
   auto& st = self->state;
   for (const auto& [revision, known] : st.revisions) {
-    while (const auto ticket = st.pool.take_waiting(revision)) {
-      auto waiting = st.waiting.extract(*ticket);
-      waiting.mapped().promise.deliver(make_error(errc::shutting_down));
-    }
+    while (const auto ticket = st.pool.take_waiting(revision))
+      st.waiting.fail(*ticket, make_error(errc::shutting_down));
   }
   for (const auto& box : st.sandboxes)
     if (box.actor)
@@ -232,8 +234,7 @@ void answer_failed_start(self_pointer self, const uuid& revision, failed_start& 
   const auto ticket = st.pool.take_waiting(revision);
   if (!ticket)
     return;
-  auto waiting = st.waiting.extract(*ticket);
-  auto& [call, promise] = waiting.mapped();
+  auto [call, promise] = st.waiting.take(*ticket);
   if (failed.document.empty())
     failed.document = failed.what.status == invocation_status::timeout
                       ? init_timeout_document(call)
@@ -259,7 +260,7 @@ caf::result<outcome> take(self_pointer self, invocation& call, arrival which) {
     promise.deliver(make_error(errc::shutting_down));
     return promise;
   }
-  const auto ticket = ++st.last_ticket;
+  const auto ticket = st.waiting.next_ticket();
   if (which == arrival::again) {
     st.pool.submit_again(*call.function, ticket, steady_clock::now());
   } else {
@@ -274,7 +275,7 @@ caf::result<outcome> take(self_pointer self, invocation& call, arrival which) {
   auto& known = st.revisions[call.function->revision];
   if (!known.function)
     known.function = call.function;
-  st.waiting.emplace(ticket, worker_state::waiting_call{std::move(call), promise});
+  st.waiting.put(ticket, std::move(call), promise);
   settle(self);
   return promise;
 }

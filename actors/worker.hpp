@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/sandbox.hpp"
+#include "actors/waiting_calls.hpp"
 
 #include <deque>
 #include <unordered_map>
@@ -20,12 +21,6 @@ struct worker_settings {
 };
 
 struct worker_state {
-  /// An invocation in the pool's queue, with whoever waits for its outcome.
-  struct waiting_call {
-    invocation call;
-    caf::typed_response_promise<outcome> promise;
-  };
-
   /// What the worker knows of a revision as long as it has sandboxes or waiting invocations.
   struct revision {
     function_ptr function;
@@ -40,13 +35,12 @@ struct worker_state {
 
   worker_settings settings;
   sandbox_pool pool;
-  std::unordered_map<call_ticket, waiting_call> waiting;
+  waiting_calls waiting;
   std::unordered_map<uuid, revision> revisions;
   std::unordered_map<uuid, digest> retired; ///< revisions whose bundle may go once their last sandbox has gone
   std::vector<member> sandboxes;            ///< by slot
   std::vector<usage_record> records;        ///< not yet with the ledger
-  call_ticket last_ticket = 0;
-  uint64_t expected_tick = 0; ///< the number of the one that counts
+  uint64_t expected_tick = 0;               ///< the number of the one that counts
   std::chrono::steady_clock::time_point next_tick = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point next_sweep{};
   bool draining = false;

@@ -77,6 +77,7 @@ inline constexpr size_t sandbox_cells_max = sandboxes_max + blank_sandboxes_max 
 inline constexpr uint32_t processes_max = 256;         ///< a sandbox (pids cgroup)
 inline constexpr uint32_t node_processes_max = 32'768; ///< all sandboxes together
 inline constexpr uint32_t memory_mb_a_core = 1769; ///< a function's CPU grows with its memory; here it is a whole core
+inline constexpr uint64_t tcp_buffer_bytes_max = 32 * mib; ///< of a sandbox's sockets, where they are counted apart
 inline constexpr uint64_t tmp_inodes_max = 65'536;
 inline constexpr uint64_t open_files_max = 1024;     ///< a process inside a sandbox
 inline constexpr uint64_t pending_signals_max = 128; ///< a sandbox; timers count as such, and for the node's user, too
@@ -97,13 +98,14 @@ inline constexpr unsigned egress_prefix_max = 20; ///< three addresses for each 
 inline constexpr size_t egress_denied_max = 64;   ///< further ranges that an operator keeps from them
 /// Connections of a sandbox that the machine follows at one time: its table of them is everybody's.
 inline constexpr uint32_t egress_connections_max = 1024;
+inline constexpr size_t egress_ready = 4;     ///< blank sandboxes with a way out, once a function has asked for one
 inline constexpr size_t name_servers_max = 3; ///< as many as the C library asks
 inline constexpr auto netlink_time_max = 5s;  ///< each answer of the kernel
 inline constexpr auto nft_time_max = 10s;     ///< a run of the program nft
 
 // Settings: how far a user may go in config/options.cpp
 inline constexpr size_t config_file_bytes_max = 1 * mib;
-inline constexpr size_t label_bytes_max = 63;  ///< names of nodes and tenants: a DNS label
+inline constexpr size_t label_bytes_max = 63; ///< names of nodes and tenants: a DNS label
 inline constexpr size_t address_list_bytes_max = 2 * kib;
 inline constexpr size_t path_bytes_max = 1024; ///< data directory; leaves room for names below it
 inline constexpr uint32_t connections_max = 65'536;

@@ -15,6 +15,7 @@ using action = std::function<int()>;
 // Each adds its command to the program. When the user asks for it, `chosen` is set; nothing is done before.
 // `chosen` has to outlive the program.
 void add_serve(CLI::App& program, action& chosen);
+void add_doctor(CLI::App& program, action& chosen);
 void add_config(CLI::App& program, action& chosen);
 void add_deploy(CLI::App& program, action& chosen);
 void add_invoke(CLI::App& program, action& chosen);

@@ -40,6 +40,10 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::filesystem::path program_directory() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
 bool wants_colour(std::FILE* stream) {
   const char* refused = std::getenv("NO_COLOR");
   return isatty(fileno(stream)) == 1 && (refused == nullptr || *refused == '\0');

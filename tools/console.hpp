@@ -3,6 +3,7 @@
 #include <caf/error.hpp>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ void note(std::string_view text);
 /// `text` with control characters made visible, so that what a function or a node sent cannot drive the terminal or
 /// break a line. Everything else, UTF-8 among it, stays.
 std::string printable(std::string_view text);
+
+/// Where the running program lies, and the host programs beside it.
+std::filesystem::path program_directory();
 
 /// Whether to use colours: `stream` is a terminal, and NO_COLOR (no-color.org) is not set.
 bool wants_colour(std::FILE* stream);

@@ -19,6 +19,7 @@ void add_commands(CLI::App& program, tools::action& chosen) {
                  "  troupe billing report\n\n"
                  "Every command has a --help of its own.");
   tools::add_serve(program, chosen);
+  tools::add_doctor(program, chosen);
   tools::add_config(program, chosen);
   tools::add_deploy(program, chosen);
   tools::add_invoke(program, chosen);

@@ -13,18 +13,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 namespace troupe::tools {
 
 namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-
-std::filesystem::path program_directory() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
-}
 
 /// Connections and sandboxes take descriptors, more than the usual soft limit of 1024: up to the hard one.
 void raise_descriptor_limit() {

@@ -117,6 +117,10 @@ caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, 
     if (auto err =
           write_setting(result.pids_->root + "/pids.max", std::to_string(limits::processes_max), "limit the processes"))
       return err;
+  if (result.memory_ && is_v1(*result.memory_)) // v1 counts the buffers of TCP apart from all other memory
+    if (auto err = write_if_there(result.memory_->root + "/memory.kmem.tcp.limit_in_bytes",
+                                  std::to_string(limits::tcp_buffer_bytes_max), "limit the buffers of TCP"))
+      return err;
   if (result.memory_ && !is_v1(*result.memory_)) // a sandbox that has lost one process to its limit is lost
     if (auto err = write_if_there(result.memory_->root + "/memory.oom.group", "1", "bind the cgroup's fate"))
       return err;

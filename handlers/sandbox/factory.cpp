@@ -55,6 +55,7 @@ zygote_factory::~zygote_factory() {
     if (!kill_and_reap(process.get(), limits::kill_time_max))
       spdlog::error("a sandbox does not end");
   }
+  egress_.reset();
   zygote_.reset();
   live_.clear(); // and the last references to keepers
   ready_.clear();
@@ -68,6 +69,7 @@ caf::error zygote_factory::start() {
   std::filesystem::create_directories(mount_point(), error);
   if (error)
     return make_error(errc::io_error, "the run directory cannot be made: " + error.message());
+  egress_network::clear_left_overs(egress_settings_of(settings_));
   if (auto err = ensure_zygote())
     return not_supported(err);
   if (auto err = try_a_sandbox())
@@ -92,7 +94,8 @@ caf::error zygote_factory::ensure_zygote() {
     return {};
   if (zygote_)
     spdlog::warn("the zygote is gone; starting another");
-  discard_dead_blanks(); // before whatever is left of the zygote's is waited for
+  for (auto* pool : {&blanks_, &connected_}) // before whatever is left of the zygote's is waited for
+    discard_dead_blanks(*pool);
   zygote_.reset();
   auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
                                         resolv_conf_of(name_servers_of(settings_.name_servers))});
@@ -156,14 +159,17 @@ void zygote_factory::drop(cell unused) {
 
 void zygote_factory::keep_blanks(bool wanted) {
   blanks_wanted_ = wanted;
-  while (!wanted && !blanks_.empty()) {
-    discard(std::move(blanks_.front()));
-    blanks_.pop_front();
+  if (wanted)
+    return;
+  for (auto* pool : {&blanks_, &connected_}) {
+    for (auto& each : std::exchange(*pool, {}))
+      discard(std::move(each));
   }
 }
 
 preparation zygote_factory::prepare_one() {
-  discard_dead_blanks();
+  for (auto* pool : {&blanks_, &connected_})
+    discard_dead_blanks(*pool);
   const auto result = try_to_prepare_one();
   if (result)
     return *result;
@@ -177,6 +183,16 @@ caf::expected<preparation> zygote_factory::try_to_prepare_one() {
     if (!made)
       return std::move(made.error());
     blanks_.push_back(std::move(*made));
+    return preparation::made;
+  }
+  if (blanks_wanted_ && egress_ && connected_.size() < std::min<size_t>(settings_.blank_target, limits::egress_ready)) {
+    auto made = make_blank();
+    if (!made)
+      return std::move(made.error());
+    auto connected = connect(std::move(*made));
+    if (!connected)
+      return std::move(connected.error());
+    connected_.push_back(std::move(*connected));
     return preparation::made;
   }
   if (ready_.size() < settings_.pool_target) {

@@ -1,15 +1,21 @@
 #pragma once
 
 #include "handlers/sandbox/cgroups.hpp"
+#include "handlers/sandbox/egress.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "handlers/sandbox/zygote_process.hpp"
 
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace troupe::handlers {
+
+inline egress_settings egress_settings_of(const factory_settings& settings) {
+  return {settings.cgroup_name, settings.run_dir, settings.egress_range, settings.egress_denied};
+}
 
 /// The factory behind make_sandbox_factory. Every sandbox has a cell: its number (which is its range of user ids), its
 /// group, and the keeper that its process lives under. Cells are kept ready, are in use, or are made on demand; and so
@@ -57,9 +63,12 @@ private:
   void drop(cell unused);
   caf::expected<blank> make_blank();
   caf::expected<blank> make_blank_in(cell place);
-  caf::expected<blank> take_blank();
+  caf::expected<blank> take_blank(network reach);
+  caf::error ensure_egress();
+  caf::expected<blank> connect(blank to);
+  std::optional<blank> take_first(std::list<blank>& of);
   void discard_dead(blank dead);
-  void discard_dead_blanks();
+  void discard_dead_blanks(std::list<blank>& of);
   caf::expected<preparation> try_to_prepare_one();
   void discard(blank unused);
   caf::error give(blank& to, const sandbox_spec& spec, int bundle);
@@ -71,7 +80,9 @@ private:
   std::unique_ptr<zygote_process> zygote_;
   std::map<uint32_t, cell> live_; ///< by slot
   std::vector<cell> ready_;
-  std::list<blank> blanks_; ///< the oldest first
+  std::list<blank> blanks_;                ///< the oldest first
+  std::list<blank> connected_;             ///< the same with a way out
+  std::unique_ptr<egress_network> egress_; ///< once a function has asked for it
   bool blanks_wanted_ = true;
   std::vector<uint32_t> free_slots_; ///< the lowest last
 };

@@ -117,16 +117,55 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
                std::move(ends->answers), std::move(ends->log),    std::move(ends->set_up)};
 }
 
-/// One that waits, or a new one.
-caf::expected<zygote_factory::blank> zygote_factory::take_blank() {
-  while (!blanks_.empty()) {
-    blank oldest = std::move(blanks_.front());
-    blanks_.pop_front();
+/// The oldest that lives.
+std::optional<zygote_factory::blank> zygote_factory::take_first(std::list<blank>& of) {
+  while (!of.empty()) {
+    blank oldest = std::move(of.front());
+    of.pop_front();
     if (is_running(oldest.process.get()))
       return oldest;
     discard_dead(std::move(oldest));
   }
-  return make_blank();
+  return std::nullopt;
+}
+
+/// One that waits, or a new one.
+caf::expected<zygote_factory::blank> zygote_factory::take_blank(network reach) {
+  if (reach == network::egress) {
+    if (auto err = ensure_egress())
+      return err;
+    if (auto waiting = take_first(connected_))
+      return std::move(*waiting);
+  }
+  if (auto waiting = take_first(blanks_))
+    return reach == network::egress ? connect(std::move(*waiting)) : caf::expected<blank>{std::move(*waiting)};
+  auto made = make_blank();
+  return made && reach == network::egress ? connect(std::move(*made)) : std::move(made);
+}
+
+caf::error zygote_factory::ensure_egress() {
+  if (egress_)
+    return {};
+  auto made = egress_network::make(egress_settings_of(settings_));
+  if (!made)
+    return made.error();
+  egress_ = std::move(*made);
+  return {};
+}
+
+/// Gives a blank sandbox, which nobody has had yet, its way out.
+caf::expected<zygote_factory::blank> zygote_factory::connect(blank to) {
+  const std::string path = "/proc/" + std::to_string(to.place.pid) + "/ns/net"; // not waited for: the id is its own
+  const unique_fd inside{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  caf::error problem;
+  if (!inside)
+    problem = failed("open a sandbox's network", errno);
+  else if (auto plug = egress_->plug(inside.get()); !plug)
+    problem = plug.error();
+  if (!problem)
+    return to;
+  discard(std::move(to));
+  return problem;
 }
 
 void zygote_factory::discard_dead(blank dead) {
@@ -134,14 +173,14 @@ void zygote_factory::discard_dead(blank dead) {
   discard(std::move(dead));
 }
 
-void zygote_factory::discard_dead_blanks() {
-  for (auto at = blanks_.begin(); at != blanks_.end();) {
+void zygote_factory::discard_dead_blanks(std::list<blank>& of) {
+  for (auto at = of.begin(); at != of.end();) {
     if (is_running(at->process.get())) {
       ++at;
       continue;
     }
     blank dead = std::move(*at);
-    at = blanks_.erase(at);
+    at = of.erase(at);
     discard_dead(std::move(dead));
   }
 }
@@ -203,7 +242,7 @@ caf::expected<sandbox_process> zygote_factory::launch(const sandbox_spec& spec) 
   if (!bundle)
     return bundle.error();
   for (int attempt = 1;; ++attempt) {
-    auto taken = take_blank();
+    auto taken = take_blank(spec.reach);
     caf::error problem = taken ? give(*taken, spec, bundle->get()) : taken.error();
     if (!problem)
       return hand_over(std::move(*taken));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/ipv4.hpp"
 #include "config/limits.hpp"
 #include "handlers/sandbox/freezer.hpp"
 #include "handlers/wire/unique_fd.hpp"
@@ -11,9 +12,16 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 /// Sandboxes as the node sees them: made by a zygote in milliseconds, ended and buried without a trace.
 namespace troupe::handlers {
+
+/// Where a sandbox's connections may go.
+enum class network : uint8_t {
+  none,   ///< its own loopback
+  egress, ///< out, but not to the machine, to other sandboxes or to link-local addresses
+};
 
 /// What a sandbox is made of.
 struct sandbox_spec {
@@ -24,6 +32,7 @@ struct sandbox_spec {
   std::string function_version;
   uint32_t memory_mb = 0;
   uint32_t ephemeral_storage_mb = limits::ephemeral_storage_mb_default; ///< size of /tmp
+  network reach = network::none;
   std::map<std::string, std::string> environment;
 };
 
@@ -64,6 +73,8 @@ struct factory_settings {
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
   uint32_t blank_target = 0;                             ///< sandboxes kept ready, all but the function
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
+  config::ipv4_range egress_range{};                               ///< see egress_settings
+  std::vector<config::ipv4_range> egress_denied;
   std::string name_servers; ///< of sandboxes with a way out, separated by commas; empty: the machine's
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -51,7 +52,7 @@ constexpr const char* allowed_calls[] = {
   "times getrandom",
   // files
   "open openat openat2 creat close close_range read readv pread64 preadv preadv2 write writev pwrite64 pwritev "
-  "pwritev2 lseek _llseek dup dup2 dup3 fcntl fcntl64 flock fsync fdatasync sync_file_range syncfs truncate "
+  "pwritev2 lseek _llseek dup dup2 dup3 flock fsync fdatasync sync_file_range truncate "
   "truncate64 ftruncate ftruncate64 fallocate fadvise64 fadvise64_64 readahead copy_file_range sendfile "
   "sendfile64 splice tee vmsplice stat stat64 fstat fstat64 lstat lstat64 newfstatat fstatat64 statx statfs "
   "statfs64 fstatfs fstatfs64 access faccessat faccessat2 getdents getdents64 getcwd chdir fchdir mkdir "
@@ -158,6 +159,16 @@ void limit_requests(filter_builder& filter) {
     filter.allow("ioctl", {equals(1, static_cast<uint64_t>(request))});
 }
 
+/// Descriptors, locks, pipes and seals. Not leases nor notes of what others do to a directory: both tell of neighbours.
+void limit_fcntl(filter_builder& filter) {
+  for (const int command :
+       {F_DUPFD,  F_DUPFD_CLOEXEC, F_GETFD,      F_SETFD,      F_GETFL,     F_SETFL,    F_GETLK,     F_SETLK,
+        F_SETLKW, F_OFD_GETLK,     F_OFD_SETLK,  F_OFD_SETLKW, F_GETOWN,    F_SETOWN,   F_GETOWN_EX, F_SETOWN_EX,
+        F_GETSIG, F_SETSIG,        F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS})
+    for (const char* name : {"fcntl", "fcntl64"})
+      filter.allow(name, {equals(1, static_cast<uint64_t>(command))});
+}
+
 void limit_prctl(filter_builder& filter) {
   for (const int option :
        {PR_SET_NAME,         PR_GET_NAME,         PR_SET_PDEATHSIG,   PR_GET_PDEATHSIG,       PR_SET_DUMPABLE,
@@ -191,6 +202,7 @@ std::vector<sock_filter> build() {
   limit_clone(filter);
   limit_sockets(filter);
   limit_requests(filter);
+  limit_fcntl(filter);
   limit_prctl(filter);
   limit_mknod(filter);
   limit_personality(filter);

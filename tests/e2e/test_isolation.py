@@ -93,7 +93,7 @@ def test_there_is_no_way_out_of_the_network(node, probe):
         in ("ConnectionRefusedError", "OSError", "TimeoutError")
     assert probe("attempt(lambda: socket.create_connection(('192.0.2.1', 80), 2) and 'connected')") \
         in ("OSError", "TimeoutError", "PermissionError")
-    assert probe("sorted(name for _, name in socket.if_nameindex())") in ([], ["lo"])
+    assert probe("[line.split(':')[0].strip() for line in open('/proc/net/dev').readlines()[2:]]") == ["lo"]
     assert probe("attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1) and 'raw')") \
         in ("PermissionError", "OSError")
 

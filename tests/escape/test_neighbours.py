@@ -15,7 +15,6 @@ def test_a_lock_on_a_shared_file_holds_up_nobody_else(world):
     assert invoke(world.node, "hostile", event)[0]["succeeded"], "the neighbour holds the lock"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the filter lets fcntl(F_NOTIFY) through")
 def test_nobody_learns_when_another_reads_shared_files(world):
     deploy_bundle(world.node, "watcher", world.hostile_bundle)
     deploy_bundle(world.node, "reader", world.hostile_bundle)

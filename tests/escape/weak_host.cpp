@@ -114,9 +114,9 @@ void close_cage(int bundle, unsigned tmp_mb) noexcept {
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view{argv[1]} == "steps")
     return print_steps();
-  if (argc != 3 || !read_omitted()) {
+  if (argc != 4 || !read_omitted()) {
     std::fputs("weak-python3: omitted-steps beside this program must name steps of the list\n", stderr);
     return 64;
   }
-  return troupe::python::run_zygote(argv[2]);
+  return troupe::python::run_zygote(argv[2], argv[3]);
 }

@@ -183,7 +183,7 @@ CAF_TEST(without root it says so) {
   CAF_REQUIRE(wait_readable(report[0], 10s));
   char text[200] = {};
   CAF_REQUIRE_GREATER(::read(report[0], text, sizeof text - 1), 0);
-  CAF_CHECK_EQUAL(std::string{text}, "sandboxes without root: start the node as root");
+  CAF_CHECK_EQUAL(std::string{text}, "privileges: an ordinary user (start the node as root)");
   ::waitpid(child, nullptr, 0);
   ::close(report[0]);
   ::close(report[1]);
