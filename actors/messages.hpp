@@ -125,7 +125,7 @@ struct worker_status {
   uint32_t busy = 0;
   uint32_t stopping = 0;
   uint32_t waiting = 0;           ///< invocations in the queue
-  uint64_t memory_used_bytes = 0; ///< the sum of the sandboxes' limits
+  uint64_t memory_used_bytes = 0; ///< the sandboxes' limits, or what they hold while they stand still
   uint64_t memory_budget_bytes = 0;
   bool ready = false; ///< takes invocations: it is not draining
 

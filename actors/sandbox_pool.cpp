@@ -80,9 +80,13 @@ void sandbox_pool::frozen(sandbox_slot slot, uint64_t held_bytes) {
   wake_blocked();
 }
 
-void sandbox_pool::gone(sandbox_slot slot) {
+void sandbox_pool::gone(sandbox_slot slot, time_point now) {
   auto& s = sandboxes_[slot];
   auto& g = *s.home;
+  if (s.now == state::starting || s.now == state::busy)
+    settle_charge(s, now - s.since);                               // who dies has used the time all the same
+  if (s.now == state::busy && now - s.since >= settings_.patience) // an early death says nothing about runs
+    g.learn(now - s.since);
   if (s.now == state::idle)
     leave_idle(slot);
   if (s.now == state::starting) {
@@ -188,11 +192,22 @@ std::optional<sandbox_pool::action> sandbox_pool::next_of(group& g, time_point n
   if (tenant.concurrency != 0 && g.owner->running >= tenant.concurrency)
     return blocked(g, throttle::tenant_concurrency);
   g.blocked_by = throttle::waited_too_long;
+  if (g.idle.empty() && g.of->live >= g.of->concurrency_max)
+    return replace_one(g, now);
   if (g.idle.empty())
     return wants_start(g, now) ? start_for(g, now) : std::nullopt;
   if (is_short(g) && short_count_ >= settings_.width && g.owner->short_runs > 0)
     return std::nullopt;
   return give_to(g, now);
+}
+
+/// The function has as many sandboxes as it may: an idle one of another revision makes room.
+std::optional<sandbox_pool::action> sandbox_pool::replace_one(group& g, time_point now) {
+  const auto old = std::ranges::find_if(
+    sandboxes_, [&g](const sandbox& s) { return s.now == state::idle && s.home->of == g.of && s.home != &g; });
+  if (old == sandboxes_.end())
+    return blocked(g, throttle::function_concurrency);
+  return stop_one(static_cast<sandbox_slot>(old - sandboxes_.begin()), now);
 }
 
 std::optional<sandbox_pool::action> sandbox_pool::blocked(group& g, throttle why) noexcept {
@@ -201,7 +216,10 @@ std::optional<sandbox_pool::action> sandbox_pool::blocked(group& g, throttle why
 }
 
 std::optional<sandbox_pool::action> sandbox_pool::give_to(group& g, time_point now) {
-  const auto slot = g.idle.back();
+  // The lowest one that does not stand still, or else the lowest one.
+  const auto moving = std::find_if(g.idle.rbegin(), g.idle.rend(),
+                                   [&](sandbox_slot each) { return sandboxes_[each].memory == g.memory_bytes; });
+  const auto slot = moving != g.idle.rend() ? *moving : g.idle.back();
   auto& s = sandboxes_[slot];
   if (s.memory < g.memory_bytes) { // it stood still, and may now take all that it may have
     const auto room = room_for(g, wanted_for::idle_sandbox, g.memory_bytes - s.memory, slot, now);
@@ -238,8 +256,6 @@ void sandbox_pool::group::learn(duration run) noexcept {
 bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
   const auto& tenant = *g.owner;
   if (tenant.limits.concurrency != 0 && tenant.running + tenant.starting >= tenant.limits.concurrency)
-    return false;
-  if (g.of->live >= g.of->concurrency_max)
     return false;
   if (g.live == 0)
     return true;

@@ -5,6 +5,7 @@
 #include "config/throttle.hpp"
 #include "storage/records.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -99,7 +100,9 @@ public:
     throttle reason;
   };
 
-  explicit sandbox_pool(pool_settings settings = {}) : settings_{settings} {}
+  explicit sandbox_pool(pool_settings settings = {}) : settings_{std::move(settings)} {
+    settings_.blank_bytes = std::min(settings_.blank_bytes, settings_.memory_bytes / 4);
+  }
 
   /// An invocation wants to run.
   [[nodiscard]] admission submit(const storage::function_version& function, call_ticket call, time_point now);
@@ -120,7 +123,7 @@ public:
   void reserve(const std::string& tenant, const std::string& function, uint32_t sandboxes, uint64_t memory_bytes);
 
   /// The sandbox and its memory are gone, for whatever reason and in whatever state it was.
-  void gone(sandbox_slot slot);
+  void gone(sandbox_slot slot, time_point now);
 
   /// What to do now; nullopt when that is all.
   std::optional<action> next(time_point now);
@@ -254,6 +257,7 @@ private:
   void age_short_runs(time_point now);
   std::optional<action> next_of(group& g, time_point now);
   std::optional<action> give_to(group& g, time_point now);
+  std::optional<action> replace_one(group& g, time_point now);
   std::optional<action> start_for(group& g, time_point now);
   std::optional<action> blocked(group& g, throttle why) noexcept;
   action stop_one(sandbox_slot slot, time_point now);

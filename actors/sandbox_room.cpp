@@ -45,7 +45,7 @@ std::pair<uint32_t, uint64_t> sandbox_pool::kept_for_others(const function_state
     sandboxes += f->reserved - std::min(f->reserved, f->live);
     bytes += f->reserved_bytes - std::min(f->reserved_bytes, f->memory);
   }
-  return {sandboxes, bytes};
+  return {sandboxes, std::min(bytes, settings_.memory_bytes / 2)}; // whatever is promised, others can live
 }
 
 sandbox_pool::room_found sandbox_pool::room_for(group& g, wanted_for what, uint64_t bytes, sandbox_slot spared,
@@ -60,7 +60,8 @@ sandbox_pool::room_found sandbox_pool::room_for(group& g, wanted_for what, uint6
   const auto [kept_sandboxes, kept_bytes] = kept_for_others(g.of);
   const uint32_t live = count(state::starting) + count(state::idle) + count(state::busy) + kept_sandboxes;
   const uint64_t to_stay = memory_used_ - memory_in(state::stopping);
-  const uint64_t needed = bytes + kept_bytes;
+  // A promise is about new sandboxes: those that are there already may go on.
+  const uint64_t needed = bytes + (what == wanted_for::new_sandbox ? kept_bytes : 0);
   const bool too_many = what == wanted_for::new_sandbox && live >= settings_.sandboxes_max;
   uint64_t budget = settings_.memory_bytes - (blanks_wanted_ ? settings_.blank_bytes : 0);
   if (to_stay + needed > budget && blanks_wanted_ && settings_.blank_bytes > 0) {
@@ -87,7 +88,10 @@ sandbox_pool::room_found sandbox_pool::evict(const tenant_state* of, sandbox_slo
 
 /// Once most memory is free again, blank sandboxes are worth theirs.
 std::optional<sandbox_pool::action> sandbox_pool::restore_blanks() {
-  if (blanks_wanted_ || waiting_ > 0 || memory_used_ + settings_.blank_bytes > settings_.memory_bytes / 4 * 3)
+  if (blanks_wanted_ || waiting_ > 0)
+    return std::nullopt;
+  const uint64_t used = memory_used_ + kept_for_others(nullptr).second;
+  if (used + settings_.blank_bytes > settings_.memory_bytes / 4 * 3)
     return std::nullopt;
   blanks_wanted_ = true;
   return blanks{true};

@@ -46,7 +46,7 @@ void keep(self_pointer self, usage_record&& record) {
 void start_failed(self_pointer self, sandbox_slot slot, const uuid& revision, const caf::error& why) {
   auto& st = self->state;
   spdlog::error("no sandbox for {}: {}", st.revisions[revision].function->config.name, what_of(why));
-  st.pool.gone(slot);
+  st.pool.gone(slot, steady_clock::now());
   if (const auto ticket = st.pool.take_waiting(revision)) {
     // What the machine does not offer, its operator can change: that is told. What went wrong inside is logged only.
     const bool lacking = code_of(why) == errc::not_supported;
@@ -285,7 +285,7 @@ void bid_farewell(self_pointer self, sandbox_end& last) {
   if (last.record)
     keep(self, std::move(*last.record));
   self->send(std::exchange(st.sandboxes[last.slot], {}).actor, atom::stop::value);
-  st.pool.gone(last.slot);
+  st.pool.gone(last.slot, steady_clock::now());
   if (last.failed)
     answer_failed_start(self, last.revision, *last.failed);
   settle(self);
@@ -304,7 +304,7 @@ void miss(self_pointer self, const caf::down_msg& down) {
   spdlog::error("a sandbox's actor has failed: {}", caf::to_string(down.reason));
   const auto slot = static_cast<sandbox_slot>(found - st.sandboxes.begin());
   const auto freed = [self, slot] {
-    self->state.pool.gone(slot);
+    self->state.pool.gone(slot, steady_clock::now());
     settle(self);
     forget_unused(self);
   };

@@ -98,7 +98,7 @@ const std::array declared{
   option{"worker.memory",
          size_option{worker<&worker_settings::memory_bytes>, limits::worker_memory_bytes_min,
                      limits::worker_memory_bytes_max, "four fifths of the machine's memory"},
-         "The most that the memory limits of all sandboxes may add up to."},
+         "What all sandboxes may use: each counts with its limit, or with what it holds while it stands still."},
   option{"worker.idle-timeout",
          duration_option{worker<&worker_settings::idle_timeout>, limits::sandbox_idle_min, limits::sandbox_idle_max},
          "How long a sandbox is kept without work before it is removed."},

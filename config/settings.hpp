@@ -26,7 +26,7 @@ struct http_settings {
 };
 
 struct worker_settings {
-  uint64_t memory_bytes = 0; ///< the sum of the memory limits of all sandboxes; 0: four fifths of the machine's
+  uint64_t memory_bytes = 0; ///< what all sandboxes may use; 0: four fifths of the machine's
   milliseconds idle_timeout{600'000};
   uint32_t queue_limit = 1024;
   uint32_t sandboxes_max = 500;

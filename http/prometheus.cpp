@@ -42,7 +42,8 @@ void add_worker(exposition& out, const worker_status& worker) {
   out.sample({{"state", "idle"}}, worker.idle);
   out.sample({{"state", "busy"}}, worker.busy);
   out.sample({{"state", "stopping"}}, worker.stopping);
-  out.family("troupe_memory_used_bytes", "gauge", "Sum of the memory limits of all sandboxes.");
+  out.family("troupe_memory_used_bytes", "gauge",
+             "What sandboxes count for in the memory budget: their limits, or what they hold while they stand still.");
   out.sample({}, worker.memory_used_bytes);
   out.family("troupe_memory_budget_bytes", "gauge", "Memory that sandboxes may have in all.");
   out.sample({}, worker.memory_budget_bytes);

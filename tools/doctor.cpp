@@ -105,8 +105,8 @@ int examine(output_format format) {
 
 void add_doctor(CLI::App& program, action& chosen) {
   auto* command = program.add_subcommand("doctor", "Show what this machine offers for sandboxes, and what is missing.");
-  command->footer("Looks at privileges, kernel, control groups and nftables, and makes a sandbox to try. Changes\n"
-                  "nothing; can run beside a node. Exits with 0 when a node can start here.\n\n"
+  command->footer("Looks at privileges, kernel, control groups and nftables, and makes a sandbox to try. Leaves\n"
+                  "nothing behind; can run beside a node. Exits with 0 when a node can start here.\n\n"
                   "States: ok; missing: no node can start; relaxed only: a node starts with worker.isolation =\n"
                   "\"relaxed\", without that limit; not there: functions that ask for it do not start.\n\n"
                   "Examples:\n"

@@ -95,10 +95,13 @@ bool wait_until_empty(const std::string& directory) {
   return true;
 }
 
-/// Removes a group once its processes have ended; those of a killed node are ending by themselves.
+/// Removes a group once its processes have ended; those of a killed node are ending by themselves, except that v1 lets
+/// nobody end who stands still.
 bool remove_group(const std::string& directory) {
   if (::rmdir(directory.c_str()) == 0 || errno == ENOENT)
     return true;
+  write_small_file(directory + "/freezer.state", "THAWED"); // only one of both is there, if any
+  write_small_file(directory + "/cgroup.freeze", "0");
   return wait_until_empty(directory) && (::rmdir(directory.c_str()) == 0 || errno == ENOENT);
 }
 

@@ -81,7 +81,7 @@ struct pool_fixture {
   }
 
   std::vector<std::string> gone(sandbox_slot slot) {
-    pool.gone(slot);
+    pool.gone(slot, now);
     return actions();
   }
 

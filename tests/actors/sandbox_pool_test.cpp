@@ -182,7 +182,7 @@ CAF_TEST(who is submitted again is the next one even when the queue is full) {
   ready(0);
   submit(f, 2);
   CAF_CHECK(refused(f, 3) == throttle::queue_full);
-  pool.gone(0); // before it could run 1
+  pool.gone(0, now); // before it could run 1
   pool.submit_again(f, 1, now);
   CAF_CHECK_EQUAL(actions(), lines{"start 0"});
   CAF_CHECK_EQUAL(ready(0), lines{"give 0 1"});
@@ -210,7 +210,7 @@ CAF_TEST(a failed start answers one of those who waited) {
   const auto f = function(1);
   submit(f, 1);
   submit(f, 2);
-  pool.gone(0);
+  pool.gone(0, now);
   const auto call = pool.take_waiting(f.revision);
   CAF_REQUIRE(call);
   CAF_CHECK_EQUAL(*call, 1u);

@@ -125,6 +125,34 @@ CAF_TEST(sandboxes are kept for the function that has reserved them) {
   CAF_CHECK_EQUAL(actions(), (lines{"stop 1", "start 2"}));
 }
 
+CAF_TEST(an idle sandbox of an old revision does not take the place of the new one) {
+  auto old_one = function(1);
+  auto new_one = function(2);
+  old_one.config.concurrency_max = new_one.config.concurrency_max = 1;
+  submit(old_one, 1);
+  ready(0);
+  idle(0, 5ms);
+  CAF_CHECK_EQUAL(submit(new_one, 2), (lines{"stop 0", "start 1"}));
+}
+
+CAF_TEST(who dies in a run has used the time) {
+  make([](auto& settings) { settings.launches_max = 1; });
+  submit(function_of("a", 1), 1);
+  ready(0);
+  submit(function_of("a", 2), 2); // its sandbox is the one that is starting
+  submit(function_of("a", 3), 3);
+  for (uint8_t n = 11; n <= 13; ++n)
+    submit(function_of("b", n), n);
+  now += 5s;
+  gone(0);
+  std::vector<std::string> gives;
+  for (const sandbox_slot slot : {1u, 0u, 2u, 3u, 4u})
+    for (const auto& action : ready(slot))
+      if (action.starts_with("give"))
+        gives.push_back(action);
+  CAF_CHECK_EQUAL(gives, (lines{"give 1 2", "give 0 11", "give 2 12", "give 3 13", "give 4 3"}));
+}
+
 // -- memory ----------------------------------------------------------------------------------------------------------
 
 CAF_TEST(a sandbox that stands still counts with what it holds) {

@@ -44,7 +44,7 @@ def test_metrics_count_invocations_by_function_and_status(node):
     assert matching(found, "troupe_invocations_total", function="measured", status="ok") == 2
     assert matching(found, "troupe_invocations_total", function="measured", status="error") == 1
     assert matching(found, "troupe_sandboxes", state="idle") >= 1
-    assert matching(found, "troupe_memory_used_bytes") >= 128 * 1024 * 1024
+    assert 0 < matching(found, "troupe_memory_used_bytes") <= 128 * 1024 * 1024  # less once it stands still
 
 
 def test_metrics_have_histograms_of_queue_init_and_run(node):

@@ -177,6 +177,12 @@ CAF_TEST(the network is loopback) {
                   "8080");
 }
 
+CAF_TEST(sockets of other families cannot be made not even as a pair) {
+  CAF_CHECK_EQUAL(error_of("socket.socketpair(30, socket.SOCK_STREAM)"), "\"Operation not permitted\""); // TIPC
+  CAF_CHECK_EQUAL(run(sandbox, "import socket\na, b = socket.socketpair()\na.send(b'x')\nresult = b.recv(1).decode()"),
+                  "\"x\"");
+}
+
 CAF_TEST(only the function has put something into the environment) {
   ::setenv("TROUPE_TEST_SECRET", "s3cret", 1);
   CAF_CHECK_EQUAL(run(sandbox, "import os\nresult = os.environ['COLOUR']"), R"("blue")");
