@@ -29,10 +29,14 @@ uint64_t machine_memory_bytes() {
   return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+uint64_t memory_budget_of(const config::worker_settings& worker) {
+  return worker.memory_bytes != 0 ? worker.memory_bytes : machine_memory_bytes() / 5 * 4;
+}
+
 pool_settings pool_of(const config::settings& settings) {
   const auto& worker = settings.worker;
   pool_settings pool;
-  pool.memory_bytes = worker.memory_bytes != 0 ? worker.memory_bytes : machine_memory_bytes() / 5 * 4;
+  pool.memory_bytes = memory_budget_of(worker);
   pool.sandboxes_max = worker.sandboxes_max;
   pool.queue_limit = worker.queue_limit;
   pool.launches_max = limits::launches_in_flight_max;
@@ -81,7 +85,7 @@ caf::expected<std::unique_ptr<node>> node::start(const config::settings& setting
   factory_settings.host_program = program_dir / "troupe-python3";
   factory_settings.run_dir = data_dir / "run";
   factory_settings.cgroup_name = cgroup_name(data_dir);
-  factory_settings.memory_bytes = pool_of(settings).memory_bytes;
+  factory_settings.memory_bytes = memory_budget_of(settings.worker);
   factory_settings.level =
     settings.worker.isolation == "relaxed" ? handlers::isolation::relaxed : handlers::isolation::full;
   // Both were checked when the settings were read.

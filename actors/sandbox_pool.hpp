@@ -181,7 +181,6 @@ private:
 
   /// All revisions of a function together.
   struct function_state {
-    tenant_state* owner = nullptr;
     uint32_t concurrency_max = storage::concurrency_unset;
     uint32_t reserved = 0;
     uint64_t reserved_bytes = 0;

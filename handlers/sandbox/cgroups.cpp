@@ -90,55 +90,51 @@ std::string cgroup_layout::missing() const {
   return names;
 }
 
-sandbox_cgroup::sandbox_cgroup(sandbox_cgroup&& other) noexcept
-  : memory_{std::exchange(other.memory_, {})},
-    pids_{std::exchange(other.pids_, {})},
-    cpu_{std::exchange(other.cpu_, {})},
-    freezer_{std::exchange(other.freezer_, {})} {}
+std::vector<cgroup_controller> cgroup_layout::hierarchies() const {
+  std::vector<cgroup_controller> result;
+  for (const auto* each : {&memory, &pids, &cpu, &freezer})
+    if (*each && std::ranges::find(result, **each) == result.end())
+      result.push_back(**each);
+  return result;
+}
+
+cgroup_layout cgroup_layout::below(const std::string& path) const {
+  cgroup_layout result = *this;
+  for (auto* each : {&result.memory, &result.pids, &result.cpu, &result.freezer})
+    if (*each)
+      (*each)->root += path;
+  return result;
+}
+
+sandbox_cgroup::sandbox_cgroup(sandbox_cgroup&& other) noexcept : places_{std::exchange(other.places_, {})} {}
 
 caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, const std::string& parent,
                                                    uint32_t slot, uint32_t owner) {
-  const std::string below = "/" + parent + "/" + std::to_string(slot);
-  const auto within = [&below](const place& hierarchy) {
-    return hierarchy ? place{{hierarchy->version, hierarchy->root + below}} : place{};
-  };
-  sandbox_cgroup result;
-  result.memory_ = within(layout.memory);
-  result.pids_ = within(layout.pids);
-  result.cpu_ = within(layout.cpu);
-  result.freezer_ = within(layout.freezer);
-  for (const auto& directory : result.directories())
-    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
+  sandbox_cgroup result{layout.below("/" + parent + "/" + std::to_string(slot))};
+  const auto& [memory, pids, cpu, freezer] = result.places_;
+  for (const auto& directory : result.places_.hierarchies())
+    if (::mkdir(directory.root.c_str(), 0755) != 0 && errno != EEXIST)
       return failed("make a cgroup", errno);
-  if (result.freezer_ && !is_v1(*result.freezer_)
-      && ::chown((result.freezer_->root + "/cgroup.procs").c_str(), owner, owner) != 0)
+  if (freezer && !is_v1(*freezer) && ::chown((freezer->root + "/cgroup.procs").c_str(), owner, owner) != 0)
     return failed("give a cgroup to the zygote", errno);
-  if (result.pids_)
+  if (pids)
     if (auto err =
-          write_setting(result.pids_->root + "/pids.max", std::to_string(limits::processes_max), "limit the processes"))
+          write_setting(pids->root + "/pids.max", std::to_string(limits::processes_max), "limit the processes"))
       return err;
-  if (result.memory_ && is_v1(*result.memory_)) // v1 counts the buffers of TCP apart from all other memory
-    if (auto err = write_if_there(result.memory_->root + "/memory.kmem.tcp.limit_in_bytes",
+  if (memory && is_v1(*memory)) // v1 counts the buffers of TCP apart from all other memory
+    if (auto err = write_if_there(memory->root + "/memory.kmem.tcp.limit_in_bytes",
                                   std::to_string(limits::tcp_buffer_bytes_max), "limit the buffers of TCP"))
       return err;
-  if (result.memory_ && !is_v1(*result.memory_)) // a sandbox that has lost one process to its limit is lost
-    if (auto err = write_if_there(result.memory_->root + "/memory.oom.group", "1", "bind the cgroup's fate"))
+  if (memory && !is_v1(*memory)) // a sandbox that has lost one process to its limit is lost
+    if (auto err = write_if_there(memory->root + "/memory.oom.group", "1", "bind the cgroup's fate"))
       return err;
   return result;
 }
 
 sandbox_cgroup::~sandbox_cgroup() {
-  for (const std::string& directory : directories())
-    if (::rmdir(directory.c_str()) != 0 && errno != ENOENT)
+  for (const auto& directory : places_.hierarchies())
+    if (::rmdir(directory.root.c_str()) != 0 && errno != ENOENT)
       spdlog::warn("a cgroup of a sandbox stays behind: {}", std::strerror(errno));
-}
-
-std::vector<std::string> sandbox_cgroup::directories() const {
-  std::vector<std::string> result;
-  for (const place* each : {&memory_, &pids_, &cpu_, &freezer_})
-    if (*each && std::ranges::find(result, (*each)->root) == result.end())
-      result.push_back((*each)->root);
-  return result;
 }
 
 caf::error sandbox_cgroup::limit(const sandbox_limits& to) {
@@ -148,11 +144,11 @@ caf::error sandbox_cgroup::limit(const sandbox_limits& to) {
 }
 
 caf::error sandbox_cgroup::limit_memory(uint64_t bytes) {
-  if (!memory_)
+  if (!places_.memory)
     return {};
   const std::string text = std::to_string(bytes);
-  const std::string& directory = memory_->root;
-  if (!is_v1(*memory_)) {
+  const std::string& directory = places_.memory->root;
+  if (!is_v1(*places_.memory)) {
     if (auto err = write_setting(directory + "/memory.max", text, "limit the memory"))
       return err;
     return write_if_there(directory + "/memory.swap.max", "0", "limit the swap");
@@ -163,15 +159,15 @@ caf::error sandbox_cgroup::limit_memory(uint64_t bytes) {
 }
 
 caf::error sandbox_cgroup::limit_cpu(uint32_t memory_mb) {
-  if (!cpu_)
+  if (!places_.cpu)
     return {};
   const uint64_t cores = (memory_mb + limits::memory_mb_a_core - 1) / limits::memory_mb_a_core;
   const std::string quota = std::to_string(cores * cpu_period_us);
   const auto share_of = [memory_mb](uint64_t full, uint64_t least, uint64_t most) {
     return std::to_string(std::clamp(full * memory_mb / limits::memory_mb_a_core, least, most));
   };
-  const std::string& directory = cpu_->root;
-  if (!is_v1(*cpu_)) {
+  const std::string& directory = places_.cpu->root;
+  if (!is_v1(*places_.cpu)) {
     if (auto err = write_setting(directory + "/cpu.weight", share_of(100, 1, 10'000), "weigh the CPU"))
       return err;
     return write_if_there(directory + "/cpu.max", quota + " " + std::to_string(cpu_period_us), "limit the CPU");
@@ -182,9 +178,9 @@ caf::error sandbox_cgroup::limit_cpu(uint32_t memory_mb) {
 }
 
 caf::expected<unique_fd> sandbox_cgroup::open_birthplace() const {
-  if (!freezer_ || is_v1(*freezer_))
+  if (!places_.freezer || is_v1(*places_.freezer))
     return unique_fd{};
-  unique_fd result{::open(freezer_->root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  unique_fd result{::open(places_.freezer->root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!result)
     return failed("open a cgroup", errno);
   return result;
@@ -192,11 +188,11 @@ caf::expected<unique_fd> sandbox_cgroup::open_birthplace() const {
 
 caf::expected<std::vector<unique_fd>> sandbox_cgroup::open_joins() const {
   std::vector<unique_fd> result;
-  for (const place* each : {&memory_, &pids_, &cpu_, &freezer_}) {
-    if (!*each || !is_v1(**each))
+  for (const auto& directory : places_.hierarchies()) {
+    if (!is_v1(directory))
       continue;
     // Writing `tasks` moves one thread and takes none of the locks that make `cgroup.procs` wait for milliseconds.
-    result.emplace_back(::open(((*each)->root + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+    result.emplace_back(::open((directory.root + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
     if (!result.back())
       return failed("open a cgroup", errno);
   }
@@ -204,38 +200,39 @@ caf::expected<std::vector<unique_fd>> sandbox_cgroup::open_joins() const {
 }
 
 unique_fd sandbox_cgroup::open_memory_peak() const {
-  return memory_ ? open_to_read(peak_file(*memory_)) : unique_fd{};
+  return places_.memory ? open_to_read(peak_file(*places_.memory)) : unique_fd{};
 }
 
 unique_fd sandbox_cgroup::open_memory_now() const {
-  return memory_ ? open_to_read(usage_file(*memory_)) : unique_fd{};
+  return places_.memory ? open_to_read(usage_file(*places_.memory)) : unique_fd{};
 }
 
 freezer sandbox_cgroup::open_freezer() const {
-  if (!freezer_)
+  if (!places_.freezer)
     return {};
-  const std::string file = freezer_->root + (is_v1(*freezer_) ? "/freezer.state" : "/cgroup.freeze");
-  return {freezer_->version, unique_fd{::open(file.c_str(), O_WRONLY | O_CLOEXEC)}};
+  const std::string file = places_.freezer->root + (is_v1(*places_.freezer) ? "/freezer.state" : "/cgroup.freeze");
+  return {places_.freezer->version, unique_fd{::open(file.c_str(), O_WRONLY | O_CLOEXEC)}};
 }
 
 uint64_t sandbox_cgroup::memory_peak_bytes() const {
-  return memory_ ? read_number(peak_file(*memory_)) : 0;
+  return places_.memory ? read_number(peak_file(*places_.memory)) : 0;
 }
 
 uint64_t sandbox_cgroup::oom_kills() const {
-  if (!memory_)
+  if (!places_.memory)
     return 0;
-  const auto text = read_small_file(memory_->root + (is_v1(*memory_) ? "/memory.oom_control" : "/memory.events"));
+  const auto text =
+    read_small_file(places_.memory->root + (is_v1(*places_.memory) ? "/memory.oom_control" : "/memory.events"));
   return text ? number_after("oom_kill", *text) : 0;
 }
 
 bool sandbox_cgroup::recycle() {
-  if (!memory_)
+  if (!places_.memory)
     return true;
-  if (!is_v1(*memory_))
+  if (!is_v1(*places_.memory))
     return false; // memory.peak cannot be set back for readers to come
-  const std::string& directory = memory_->root;
-  return read_number(usage_file(*memory_)) <= leftover_bytes_max
+  const std::string& directory = places_.memory->root;
+  return read_number(usage_file(*places_.memory)) <= leftover_bytes_max
       && !write_if_there(directory + "/memory.memsw.limit_in_bytes", "-1", "lift a limit")
       && write_small_file(directory + "/memory.limit_in_bytes", "-1") == 0
       && write_small_file(directory + "/memory.max_usage_in_bytes", "0") == 0;

@@ -25,7 +25,8 @@ struct cgroup_controller {
   bool operator==(const cgroup_controller&) const = default;
 };
 
-/// What the machine has. A controller that is missing is not used; whether that is allowed, others decide.
+/// Where the controllers are: of the machine, or of one group. One that is missing is not used; whether that is
+/// allowed, others decide.
 struct cgroup_layout {
   std::optional<cgroup_controller> memory;
   std::optional<cgroup_controller> pids;
@@ -34,6 +35,12 @@ struct cgroup_layout {
 
   /// The names of those that are missing, with commas; empty when all are there.
   std::string missing() const;
+
+  /// Each hierarchy once, however many controllers it has.
+  std::vector<cgroup_controller> hierarchies() const;
+
+  /// The directories with that path in the same hierarchies.
+  cgroup_layout below(const std::string& path) const;
 };
 
 /// Finds the controllers from the text of /proc/self/mountinfo.
@@ -83,18 +90,11 @@ public:
   bool recycle();
 
 private:
-  /// A controller's directory for this group.
-  using place = std::optional<cgroup_controller>;
-
-  sandbox_cgroup() = default;
-  std::vector<std::string> directories() const;
+  explicit sandbox_cgroup(cgroup_layout places) : places_{std::move(places)} {}
   caf::error limit_memory(uint64_t bytes);
   caf::error limit_cpu(uint32_t memory_mb);
 
-  place memory_;
-  place pids_;
-  place cpu_;
-  place freezer_;
+  cgroup_layout places_; ///< empty once moved from
 };
 
 /// What bounds all sandboxes of a node together.
@@ -125,7 +125,6 @@ public:
 private:
   node_cgroup(cgroup_layout layout, node_cgroup_settings settings);
 
-  std::vector<cgroup_controller> hierarchies() const;
   caf::error prepare(const cgroup_controller& hierarchy) const;
   caf::error limit_all() const;
 

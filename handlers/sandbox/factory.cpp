@@ -94,8 +94,7 @@ caf::error zygote_factory::ensure_zygote() {
     return {};
   if (zygote_)
     spdlog::warn("the zygote is gone; starting another");
-  for (auto* pool : {&blanks_, &connected_}) // before whatever is left of the zygote's is waited for
-    discard_dead_blanks(*pool);
+  discard_dead_blanks(); // before whatever is left of the zygote's is waited for
   zygote_.reset();
   auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
                                         resolv_conf_of(name_servers_of(settings_.name_servers))});
@@ -168,8 +167,7 @@ void zygote_factory::keep_blanks(bool wanted) {
 }
 
 preparation zygote_factory::prepare_one() {
-  for (auto* pool : {&blanks_, &connected_})
-    discard_dead_blanks(*pool);
+  discard_dead_blanks();
   const auto result = try_to_prepare_one();
   if (result)
     return *result;

@@ -68,7 +68,7 @@ private:
   caf::expected<blank> connect(blank to);
   std::optional<blank> take_first(std::list<blank>& of);
   void discard_dead(blank dead);
-  void discard_dead_blanks(std::list<blank>& of);
+  void discard_dead_blanks();
   caf::expected<preparation> try_to_prepare_one();
   void discard(blank unused);
   caf::error give(blank& to, const sandbox_spec& spec, int bundle);

@@ -173,15 +173,17 @@ void zygote_factory::discard_dead(blank dead) {
   discard(std::move(dead));
 }
 
-void zygote_factory::discard_dead_blanks(std::list<blank>& of) {
-  for (auto at = of.begin(); at != of.end();) {
-    if (is_running(at->process.get())) {
-      ++at;
-      continue;
+void zygote_factory::discard_dead_blanks() {
+  for (auto* pool : {&blanks_, &connected_}) {
+    for (auto at = pool->begin(); at != pool->end();) {
+      if (is_running(at->process.get())) {
+        ++at;
+        continue;
+      }
+      blank dead = std::move(*at);
+      at = pool->erase(at);
+      discard_dead(std::move(dead));
     }
-    blank dead = std::move(*at);
-    at = of.erase(at);
-    discard_dead(std::move(dead));
   }
 }
 

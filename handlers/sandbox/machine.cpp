@@ -2,10 +2,10 @@
 
 #include "config/errc.hpp"
 #include "handlers/sandbox/cgroups.hpp"
+#include "handlers/sandbox/nft.hpp"
 #include "handlers/sandbox/small_file.hpp"
 
 #include <cerrno>
-#include <filesystem>
 
 #include <linux/capability.h>
 #include <sys/syscall.h>
@@ -110,11 +110,10 @@ machine_part controller(const char* name, const std::optional<cgroup_controller>
 
 machine_part way_out() {
   auto result = part("network egress", need::feature);
-  for (const char* path : {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"})
-    if (::access(path, X_OK) == 0)
-      result.found = std::string{"nftables ("} + path + ")";
-  if (result.found.empty())
+  const char* program = find_nft();
+  if (program == nullptr)
     return lacks(result, "there is no program nft", "apt-get install nftables");
+  result.found = std::string{"nftables ("} + program + ")";
   return result;
 }
 

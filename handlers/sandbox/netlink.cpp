@@ -103,6 +103,15 @@ caf::expected<netlink_socket> netlink_socket::open_in(int network_namespace) {
   return result;
 }
 
+/// Writes into the request's header what is known only when it is complete and about to be sent.
+void netlink_socket::seal(netlink_request& request, uint16_t flags) {
+  nlmsghdr header = header_at(request.bytes_);
+  header.nlmsg_len = static_cast<uint32_t>(request.bytes_.size());
+  header.nlmsg_flags |= flags;
+  header.nlmsg_seq = ++sequence_;
+  std::memcpy(request.bytes_.data(), &header, sizeof header);
+}
+
 int netlink_socket::send(std::string_view bytes) {
   const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), 0);
   return sent == static_cast<ssize_t>(bytes.size()) ? 0 : errno;
@@ -123,11 +132,7 @@ int netlink_socket::run(std::span<netlink_request> requests) {
   std::string all;
   const uint32_t first = sequence_ + 1;
   for (netlink_request& each : requests) {
-    nlmsghdr header = header_at(each.bytes_);
-    header.nlmsg_len = static_cast<uint32_t>(each.bytes_.size());
-    header.nlmsg_flags |= NLM_F_ACK;
-    header.nlmsg_seq = ++sequence_;
-    std::memcpy(each.bytes_.data(), &header, sizeof header);
+    seal(each, NLM_F_ACK);
     all += each.bytes_;
   }
   failed_step_ = requests.empty() ? "" : requests.front().step();
@@ -161,11 +166,7 @@ caf::error netlink_socket::carry_out(std::span<netlink_request> requests) {
 }
 
 int netlink_socket::list(netlink_request request, const std::function<void(const nlmsghdr&)>& each) {
-  nlmsghdr header = header_at(request.bytes_);
-  header.nlmsg_len = static_cast<uint32_t>(request.bytes_.size());
-  header.nlmsg_flags |= NLM_F_DUMP;
-  header.nlmsg_seq = ++sequence_;
-  std::memcpy(request.bytes_.data(), &header, sizeof header);
+  seal(request, NLM_F_DUMP);
   if (const int error = send(request.bytes_))
     return error;
   for (;;) {
@@ -189,10 +190,7 @@ int netlink_socket::operating_state(int index, uint8_t& state) {
   ifinfomsg which{};
   which.ifi_index = index;
   netlink_request request{"look at an interface", RTM_GETLINK, 0, which};
-  nlmsghdr header = header_at(request.bytes_);
-  header.nlmsg_len = static_cast<uint32_t>(request.bytes_.size());
-  header.nlmsg_seq = ++sequence_;
-  std::memcpy(request.bytes_.data(), &header, sizeof header);
+  seal(request, 0);
   if (const int error = send(request.bytes_))
     return error;
   for (;;) {

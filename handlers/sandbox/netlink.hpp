@@ -79,6 +79,7 @@ public:
 private:
   explicit netlink_socket(unique_fd fd) : fd_{std::move(fd)}, buffer_(64 * 1024) {}
 
+  void seal(netlink_request& request, uint16_t flags);
   int send(std::string_view bytes);
   int receive(std::string_view& bytes);
   int operating_state(int index, uint8_t& state);

@@ -23,13 +23,6 @@ caf::error failed(const std::string& what, int error) {
   return make_error(errc::sandbox_failed, what + ": " + std::strerror(error));
 }
 
-const char* find_program() {
-  for (const char* path : {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft"})
-    if (::access(path, X_OK) == 0)
-      return path;
-  return nullptr;
-}
-
 /// A file without a name that holds the text and is read from its beginning.
 unique_fd file_of(std::string_view text) {
   unique_fd file{::memfd_create("nft", MFD_CLOEXEC)};
@@ -66,8 +59,15 @@ caf::expected<pid_t> start(const char* program, const unique_fd& input, const un
 
 } // namespace
 
+const char* find_nft() noexcept {
+  for (const char* path : {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft"})
+    if (::access(path, X_OK) == 0)
+      return path;
+  return nullptr;
+}
+
 caf::expected<std::string> run_nft(const std::string& script) {
-  const char* program = find_program();
+  const char* program = find_nft();
   if (program == nullptr)
     return make_error(errc::not_supported, "network egress without the program nft: install the package nftables");
   const unique_fd input = file_of(script);

@@ -148,17 +148,9 @@ node_cgroup::node_cgroup(cgroup_layout layout, node_cgroup_settings settings)
 node_cgroup::node_cgroup(node_cgroup&& other) noexcept
   : layout_{std::move(other.layout_)}, settings_{std::exchange(other.settings_, {})} {}
 
-std::vector<cgroup_controller> node_cgroup::hierarchies() const {
-  std::vector<cgroup_controller> result;
-  for (const auto* each : {&layout_.memory, &layout_.pids, &layout_.cpu, &layout_.freezer})
-    if (*each && std::ranges::find(result, **each) == result.end())
-      result.push_back(**each);
-  return result;
-}
-
 caf::expected<node_cgroup> node_cgroup::make(cgroup_layout layout, node_cgroup_settings settings) {
   node_cgroup result{std::move(layout), std::move(settings)};
-  for (const auto& hierarchy : result.hierarchies())
+  for (const auto& hierarchy : result.layout_.hierarchies())
     if (auto err = result.prepare(hierarchy))
       return err;
   if (auto err = result.limit_all())
@@ -205,7 +197,7 @@ caf::error node_cgroup::limit_all() const {
 }
 
 caf::error node_cgroup::admit(int pid) const {
-  for (const auto& hierarchy : hierarchies()) {
+  for (const auto& hierarchy : layout_.hierarchies()) {
     if (hierarchy.version == cgroup_version::v1)
       continue;
     const std::string file = hierarchy.root + "/" + settings_.name + zygote_group + "/cgroup.procs";
@@ -218,7 +210,7 @@ caf::error node_cgroup::admit(int pid) const {
 node_cgroup::~node_cgroup() {
   if (settings_.name.empty())
     return;
-  for (const auto& hierarchy : hierarchies()) {
+  for (const auto& hierarchy : layout_.hierarchies()) {
     const std::string directory = hierarchy.root + "/" + settings_.name;
     remove_groups_below(directory);
     if (::rmdir(directory.c_str()) != 0 && errno != ENOENT)
