@@ -1,5 +1,7 @@
 #include "actors/launcher.hpp"
 
+#include "config/errc.hpp"
+
 namespace troupe {
 
 namespace {
@@ -47,6 +49,11 @@ launcher_actor::behavior_type launcher(self_pointer self, std::shared_ptr<handle
       if (!process)
         return std::move(process.error());
       return std::make_shared<handlers::sandbox_process>(std::move(*process));
+    },
+    [self](atom::examine, const process_ptr& process) {
+      const auto unfit = self->state.factory->examine(*process);
+      prepare_later(self);
+      return unfit ? what_of(unfit) : std::string{};
     },
     [self](atom::bury, const process_ptr& process) -> caf::result<handlers::sandbox_death> {
       const auto death = self->state.factory->bury(std::move(*process));

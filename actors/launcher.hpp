@@ -24,6 +24,8 @@ namespace troupe {
 using launcher_actor = caf::typed_actor<
   // A new process, which reports on its channel once its handler is loaded; fails with sandbox_failed.
   caf::replies_to<atom::launch, handlers::sandbox_spec>::with<process_ptr>,
+  // Why a template that has loaded its handler cannot be copied; empty when it can.
+  caf::replies_to<atom::examine, process_ptr>::with<std::string>,
   // Kills what is left of it, frees what it held, and tells how it ended.
   caf::replies_to<atom::bury, process_ptr>::with<handlers::sandbox_death>,
   // Blank sandboxes are to be kept ready, or to go: their memory is wanted.

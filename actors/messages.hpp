@@ -124,6 +124,7 @@ struct worker_status {
   uint32_t idle = 0;
   uint32_t busy = 0;
   uint32_t stopping = 0;
+  uint32_t templates = 0;         ///< loaded handlers that sandboxes are copied from
   uint32_t waiting = 0;           ///< invocations in the queue
   uint64_t memory_used_bytes = 0; ///< the sandboxes' limits, or what they hold while they stand still
   uint64_t memory_budget_bytes = 0;
@@ -131,7 +132,8 @@ struct worker_status {
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, worker_status& x) {
-    return f(x.starting, x.idle, x.busy, x.stopping, x.waiting, x.memory_used_bytes, x.memory_budget_bytes, x.ready);
+    return f(x.starting, x.idle, x.busy, x.stopping, x.templates, x.waiting, x.memory_used_bytes,
+             x.memory_budget_bytes, x.ready);
   }
 };
 
@@ -222,6 +224,7 @@ using follow = caf::atom_constant<caf::atom("follow")>;
 using release = caf::atom_constant<caf::atom("release")>;
 using launch = caf::atom_constant<caf::atom("launch")>;
 using bury = caf::atom_constant<caf::atom("bury")>;
+using examine = caf::atom_constant<caf::atom("examine")>;
 using prepare = caf::atom_constant<caf::atom("prepare")>;
 using frame = caf::atom_constant<caf::atom("frame")>;
 using closed = caf::atom_constant<caf::atom("closed")>;

@@ -40,6 +40,7 @@ pool_settings pool_of(const config::settings& settings) {
   pool.sandboxes_max = worker.sandboxes_max;
   pool.queue_limit = worker.queue_limit;
   pool.launches_max = limits::launches_in_flight_max;
+  pool.template_after = worker.template_after;
   pool.blank_bytes = worker.blank_sandboxes * limits::blank_sandbox_bytes;
   pool.width = 2 * std::max(1U, std::thread::hardware_concurrency());
   for (const auto& [name, tenant] : settings.tenants)

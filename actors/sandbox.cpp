@@ -16,6 +16,9 @@ using self_pointer = sandbox_inner::stateful_pointer<sandbox_state>;
 using phase = sandbox_state::phase;
 using std::chrono::steady_clock;
 
+/// For the launcher's answers, which may be busy with many launches.
+constexpr auto launcher_time_max = 4 * limits::kill_time_max;
+
 /// Why a sandbox is ended.
 enum class reason : uint8_t {
   stopped,     ///< the worker said so
@@ -69,6 +72,10 @@ void freeze(self_pointer self) {
 void thaw(sandbox_state& st) {
   if (std::exchange(st.frozen, false) && !st.process->standstill.thaw())
     spdlog::error("a sandbox of {} does not go on", st.settings.function->config.name); // its deadline ends it
+}
+
+bool is_template(const sandbox_state& st) noexcept {
+  return st.settings.role == handlers::sandbox_role::its_template;
 }
 
 // -- runs ------------------------------------------------------------------------------------------------------------
@@ -178,6 +185,10 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
   sandbox_end last{st.settings.slot, st.settings.function->revision, {}, {}};
   if (was == phase::busy) {
     answer_for_death(self, why, death, last);
+  } else if (is_template(st)) {
+    if (why != reason::stopped)
+      spdlog::warn("the template of {} has ended: its sandboxes load the handler themselves",
+                   st.settings.function->config.name);
   } else if (!st.has_run && why != reason::stopped) {
     // Also when it was ready and broke before it was given anything: or whoever waits would wait for one after another.
     const auto init = steady_clock::now() - st.settings.launched;
@@ -201,7 +212,7 @@ void end(self_pointer self, reason why, const std::string& document = {}) {
   st.link->stop_listening();
   if (was == phase::busy)
     measure(st, invocation_status::crash);
-  self->request(st.settings.launcher, 4 * limits::kill_time_max, atom::bury::value, st.process)
+  self->request(st.settings.launcher, launcher_time_max, atom::bury::value, st.process)
     .then([self, why, was, document](const handlers::sandbox_death& death) { depart(self, why, was, document, death); },
           [self, why, was, document](const caf::error& error) {
             spdlog::error("a sandbox of {} could not be ended: {}", self->state.settings.function->config.name,
@@ -217,9 +228,36 @@ void stop(self_pointer self) {
     end(self, reason::stopped);
 }
 
+/// A template's handler is loaded. If it can be copied, it waits for that, and the factory sees to it that it stands
+/// still.
+void offer_copies(self_pointer self) {
+  auto& st = self->state;
+  st.now = phase::idle;
+  self->request(st.settings.launcher, launcher_time_max, atom::examine::value, st.process)
+    .then([self](const std::string& unfit) {
+      auto& state = self->state;
+      if (state.now != phase::idle)
+        return;
+      const auto& settings = state.settings;
+      if (!unfit.empty()) {
+        spdlog::info("{} is loaded anew for each sandbox: {}", settings.function->config.name, unfit);
+        end(self, reason::stopped);
+        return;
+      }
+      self->send(settings.worker, atom::ready::value, settings.slot);
+      if (const auto held = bytes_in(state.process->memory_now))
+        self->send(settings.worker, atom::frozen::value, settings.slot, held);
+    },
+    [self](const caf::error&) { end(self, reason::stopped); });
+}
+
 /// The handler is loaded.
 void start_serving(self_pointer self) {
   auto& st = self->state;
+  if (is_template(st)) {
+    offer_copies(self);
+    return;
+  }
   rest(st);
   st.init = steady_clock::now() - st.settings.launched;
   st.cpu = cpu_time(st.process->pid);

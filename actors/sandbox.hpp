@@ -67,6 +67,7 @@ struct sandbox_settings {
   sandbox_slot slot = 0;
   function_ptr function;
   std::chrono::steady_clock::time_point launched; ///< when the worker ordered it
+  handlers::sandbox_role role = handlers::sandbox_role::sandbox;
 };
 
 struct sandbox_state {

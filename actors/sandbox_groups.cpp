@@ -71,7 +71,7 @@ sandbox_pool::group& sandbox_pool::group_of(const storage::function_version& fun
 }
 
 void sandbox_pool::erase_if_unused(group& g) {
-  if (g.live > 0 || !g.waiting.empty() || g.where != place::nowhere)
+  if (g.live + g.templates > 0 || !g.waiting.empty() || g.where != place::nowhere)
     return;
   auto& t = *g.owner;
   std::erase(t.groups, &g);

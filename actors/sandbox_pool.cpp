@@ -9,11 +9,11 @@ namespace {
 /// What a run is expected to take while nothing is known.
 constexpr std::chrono::nanoseconds unknown_run = std::chrono::milliseconds{1};
 
-int64_t whole_us(std::chrono::nanoseconds time) noexcept {
+} // namespace
+
+int64_t sandbox_pool::whole_us(duration time) noexcept {
   return std::max<int64_t>(std::chrono::ceil<std::chrono::microseconds>(time).count(), 1);
 }
-
-} // namespace
 
 // -- what happens ----------------------------------------------------------------------------------------------------
 
@@ -51,9 +51,15 @@ void sandbox_pool::submit_again(const storage::function_version& function, call_
 void sandbox_pool::ready(sandbox_slot slot, time_point now) {
   auto& s = sandboxes_[slot];
   auto& g = *s.home;
+  if (is_template(slot)) {
+    template_ready(slot, now);
+    return;
+  }
   --g.starting;
   --g.owner->starting;
   g.init = now - s.since;
+  if (!s.copied)
+    g.shortest_load = std::min(g.init, g.shortest_load.value_or(g.init));
   settle_charge(s, g.init);
   enter(slot, state::idle, now);
   make_runnable(g);
@@ -73,7 +79,7 @@ void sandbox_pool::idle(sandbox_slot slot, duration run, time_point now) {
 
 void sandbox_pool::frozen(sandbox_slot slot, uint64_t held_bytes) {
   auto& s = sandboxes_[slot];
-  if (s.now != state::idle)
+  if (s.now != state::idle && s.now != state::as_template)
     return;
   count_as(s, std::min(held_bytes, s.home->memory_bytes));
   appraise(s);
@@ -83,6 +89,10 @@ void sandbox_pool::frozen(sandbox_slot slot, uint64_t held_bytes) {
 void sandbox_pool::gone(sandbox_slot slot, time_point now) {
   auto& s = sandboxes_[slot];
   auto& g = *s.home;
+  if (is_template(slot)) {
+    template_gone(slot);
+    return;
+  }
   if (s.now == state::starting || s.now == state::busy)
     settle_charge(s, now - s.since);                               // who dies has used the time all the same
   if (s.now == state::busy && now - s.since >= settings_.patience) // an early death says nothing about runs
@@ -128,7 +138,8 @@ std::vector<sandbox_pool::expired> sandbox_pool::expire(time_point now) {
 
 void sandbox_pool::stop_idle_since(time_point limit) {
   for (auto& s : sandboxes_) {
-    if (s.now == state::idle && s.since < limit) {
+    const bool unused = s.now == state::idle || (s.now == state::as_template && s.home->live == 0);
+    if (unused && s.since < limit) {
       s.to_stop = true;
       make_runnable(*s.home);
     }
@@ -183,7 +194,7 @@ std::optional<sandbox_pool::action> sandbox_pool::next_of(group& g, time_point n
     const auto victim = std::find_if(g.idle.begin(), g.idle.end(),
                                      [&](sandbox_slot slot) { return unwanted || sandboxes_[slot].to_stop; });
     if (victim == g.idle.end())
-      return std::nullopt;
+      return stop_template(g, now);
     return stop_one(*victim, now);
   }
   if (g.of->running >= g.of->concurrency_max)
@@ -268,8 +279,10 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
 }
 
 std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point now) {
-  if (count(state::starting) >= settings_.launches_max)
+  if (count(state::starting) >= settings_.launches_max || waits_for_template(g))
     return std::nullopt;
+  if (wants_template(g))
+    return start_template(g, now);
   const auto room = room_for(g, wanted_for::new_sandbox, g.memory_bytes, no_slot, now);
   if (!room.enough)
     return room.first;
@@ -284,13 +297,24 @@ std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point
   enter(slot, state::starting, now);
   s.charged_us = whole_us(g.init);
   turns_.charge(static_cast<uint64_t>(s.charged_us));
-  return start{slot, g.revision};
+  start result{.slot = slot, .revision = g.revision};
+  if (has_template(g)) {
+    s.copied = true;
+    result.copy_of = g.parent;
+    ++sandboxes_[*g.parent].uses;
+    sandboxes_[*g.parent].since = now;
+  }
+  return result;
 }
 
 sandbox_pool::action sandbox_pool::stop_one(sandbox_slot slot, time_point now) {
-  leave_idle(slot);
   auto& s = sandboxes_[slot];
-  --s.home->of->live;
+  if (is_template(slot)) {
+    s.home->parent.reset();
+  } else {
+    leave_idle(slot);
+    --s.home->of->live;
+  }
   s.home->owner->stopping += s.memory;
   enter(slot, state::stopping, now);
   return stop{slot};
@@ -310,8 +334,9 @@ void sandbox_pool::enter(sandbox_slot slot, state to, time_point now) {
   if (to == state::idle) {
     auto& idle = s.home->idle;
     idle.insert(std::upper_bound(idle.begin(), idle.end(), slot, std::greater<>{}), slot);
-    appraise(s);
   }
+  if (to == state::idle || to == state::as_template)
+    appraise(s);
 }
 
 void sandbox_pool::leave_idle(sandbox_slot slot) {

@@ -3,6 +3,7 @@
 #include "actors/fair_queue.hpp"
 #include "config/ids.hpp"
 #include "config/throttle.hpp"
+#include "handlers/sandbox/sandbox_factory.hpp"
 #include "storage/records.hpp"
 
 #include <algorithm>
@@ -40,6 +41,8 @@ struct pool_settings {
   uint32_t sandboxes_max = 0;
   uint32_t queue_limit = 0;                          ///< waiting invocations, of all functions
   uint32_t launches_max = 0;                         ///< sandboxes that may be starting at one time
+  /// A version whose loading takes longer gets a template when it needs a second sandbox; 0: none does.
+  std::chrono::nanoseconds template_after{0};
   uint32_t width = 0;                                ///< how many short runs go on at one time: about twice the cores
   std::chrono::nanoseconds patience{1'000'000};      ///< a run that takes longer is not a short one
   std::chrono::nanoseconds start_after{3'000'000};   ///< how long to wait for a busy sandbox of a short function
@@ -62,6 +65,9 @@ struct pool_settings {
 /// Fairness. Whose turn it is among tenants, fair_queue says: by run time and weight. A full queue pushes out the
 /// newest of the tenant that has most waiting for its weight, unless that is the one who comes.
 ///
+/// Templates. A revision that takes long to load gets a template with its second sandbox: a process that has loaded the
+/// handler, of which all further ones are copies; they wait until it is there (sandbox_templates.cpp).
+///
 /// Memory. A sandbox counts with what it may use, its function's limit; one that stands still, with what it holds.
 /// When there is no room, idle ones go, those first whose loss costs least (sandbox_room.cpp).
 class sandbox_pool {
@@ -69,7 +75,7 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
   using duration = std::chrono::nanoseconds;
 
-  enum class state : uint8_t { vacant, starting, idle, busy, stopping };
+  enum class state : uint8_t { vacant, starting, idle, busy, stopping, as_template };
 
   struct give {
     sandbox_slot slot;
@@ -78,6 +84,8 @@ public:
   struct start {
     sandbox_slot slot;
     uuid revision;
+    handlers::sandbox_role role = handlers::sandbox_role::sandbox;
+    std::optional<sandbox_slot> copy_of{}; ///< a template
   };
   struct stop {
     sandbox_slot slot;
@@ -110,7 +118,7 @@ public:
   /// An invocation that `next` has given to a sandbox which had just ended: it is the next one of its function.
   void submit_again(const storage::function_version& function, call_ticket call, time_point now);
 
-  /// A sandbox that was started is ready for invocations.
+  /// A sandbox that was started is ready for invocations, or a template for copies.
   void ready(sandbox_slot slot, time_point now);
 
   /// The sandbox's run has ended; it took `run`, or nothing was run and that is zero.
@@ -204,6 +212,10 @@ private:
     uint32_t overlong = 0;               ///< of these, busy for longer than `patience`
     std::optional<duration> typical_run; ///< when nothing else is in its way
     duration init{2'000'000};            ///< of the latest sandbox; at first a guess
+    std::optional<duration> shortest_load;       ///< when nothing else was in its way
+    std::optional<sandbox_slot> parent;          ///< its template, loading or loaded
+    uint32_t templates = 0;                      ///< in any state; not among `live`
+    uint32_t template_failures = 0;
     throttle blocked_by = throttle::waited_too_long;
     bool retired = false;
     place where = place::nowhere;
@@ -222,12 +234,16 @@ private:
     bool counted = false;   ///< among short_runs_
     bool overlong = false;  ///< its run was counted once and turned out long
     bool to_stop = false;   ///< idle for too long
+    bool for_copies = false; ///< it is a template
+    bool copied = false;     ///< from one
   };
 
   struct short_run {
     sandbox_slot slot;
     time_point since;
   };
+
+  static int64_t whole_us(duration time) noexcept; ///< at least one
 
   static uint64_t memory_limit_of(const storage::function_version& function) noexcept {
     return uint64_t{function.config.memory_mb} * limits::mib;
@@ -262,6 +278,16 @@ private:
   action stop_one(sandbox_slot slot, time_point now);
   sandbox_slot vacant_slot();
 
+  // sandbox_templates.cpp
+  bool has_template(const group& g) const noexcept;
+  bool waits_for_template(const group& g) const noexcept;
+  bool wants_template(const group& g) const noexcept;
+  action start_template(group& g, time_point now);
+  void template_ready(sandbox_slot slot, time_point now);
+  void template_gone(sandbox_slot slot);
+  bool is_template(sandbox_slot slot) const noexcept;
+  std::optional<action> stop_template(group& g, time_point now);
+
   // sandbox_room.cpp
   struct room_found {
     bool enough = false;
@@ -291,8 +317,8 @@ private:
   std::deque<tenant_state*> blocked_; ///< tenants with something blocked
   std::deque<short_run> short_runs_;
   uint32_t short_count_ = 0;
-  std::array<uint32_t, 5> counts_{};
-  std::array<uint64_t, 5> memory_in_{};
+  std::array<uint32_t, 6> counts_{}; ///< by state
+  std::array<uint64_t, 6> memory_in_{};
   uint32_t waiting_ = 0;
   uint64_t memory_used_ = 0;
   uint64_t inflation_ = 0; ///< the worth of the last sandbox that made room

@@ -58,7 +58,8 @@ sandbox_pool::room_found sandbox_pool::room_for(group& g, wanted_for what, uint6
     return evict(&t, spared, now);
   }
   const auto [kept_sandboxes, kept_bytes] = kept_for_others(g.of);
-  const uint32_t live = count(state::starting) + count(state::idle) + count(state::busy) + kept_sandboxes;
+  const uint32_t live =
+    count(state::starting) + count(state::idle) + count(state::busy) + count(state::as_template) + kept_sandboxes;
   const uint64_t to_stay = memory_used_ - memory_in(state::stopping);
   // A promise is about new sandboxes: those that are there already may go on.
   const uint64_t needed = bytes + (what == wanted_for::new_sandbox ? kept_bytes : 0);
@@ -98,7 +99,7 @@ std::optional<sandbox_pool::action> sandbox_pool::restore_blanks() {
 }
 
 uint64_t sandbox_pool::reclaimable(sandbox_slot spared) const noexcept {
-  return memory_in(state::idle) - (spared == no_slot ? 0 : sandboxes_[spared].memory);
+  return memory_in(state::idle) + memory_in(state::as_template) - (spared == no_slot ? 0 : sandboxes_[spared].memory);
 }
 
 /// What an idle sandbox is worth, by the greedy-dual rule (Cao, Irani: "Cost-Aware WWW Proxy Caching Algorithms", 1997;
@@ -113,6 +114,8 @@ void sandbox_pool::appraise(sandbox& s) noexcept {
 std::optional<sandbox_slot> sandbox_pool::least_worth(const tenant_state* of, sandbox_slot spared) const {
   const auto may_go = [&](sandbox_slot slot) {
     const auto& s = sandboxes_[slot];
+    if (s.now == state::as_template) // its copies stay
+      return !of || s.home->owner == of;
     return s.now == state::idle && slot != spared && (!of || s.home->owner == of)
         && (of || s.home->of->live > s.home->of->reserved);
   };

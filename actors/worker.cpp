@@ -43,11 +43,14 @@ void keep(self_pointer self, usage_record&& record) {
 
 // -- starting --------------------------------------------------------------------------------------------------------
 
-void start_failed(self_pointer self, sandbox_slot slot, const uuid& revision, const caf::error& why) {
+void start_failed(self_pointer self, const sandbox_pool::start& what, const caf::error& why) {
   auto& st = self->state;
-  spdlog::error("no sandbox for {}: {}", st.revisions[revision].function->config.name, what_of(why));
-  st.pool.gone(slot, steady_clock::now());
-  if (const auto ticket = st.pool.take_waiting(revision)) {
+  const bool for_copies = what.role == handlers::sandbox_role::its_template;
+  spdlog::error("no {} for {}: {}", for_copies ? "template" : "sandbox",
+                st.revisions[what.revision].function->config.name, what_of(why));
+  st.pool.gone(what.slot, steady_clock::now());
+  // Without a template those who wait get sandboxes all the same.
+  if (const auto ticket = for_copies ? std::nullopt : st.pool.take_waiting(what.revision)) {
     // What the machine does not offer, its operator can change: that is told. What went wrong inside is logged only.
     const bool lacking = code_of(why) == errc::not_supported;
     st.waiting.fail(*ticket,
@@ -57,8 +60,9 @@ void start_failed(self_pointer self, sandbox_slot slot, const uuid& revision, co
   forget_unused(self);
 }
 
-void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
+void launch(self_pointer self, const sandbox_pool::start& what) {
   auto& st = self->state;
+  const auto& [slot, revision, role, copy_of] = what;
   const auto& known = st.revisions[revision];
   const auto& function = *known.function;
   handlers::sandbox_spec spec{.runtime = function.config.runtime,
@@ -71,11 +75,14 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
                               .reach = function.config.network == storage::network_access::egress
                                        ? handlers::network::egress
                                        : handlers::network::none,
-                              .environment = function.config.environment};
+                              .environment = function.config.environment,
+                              .role = role};
+  if (copy_of && st.sandboxes[*copy_of].process)
+    spec.copy_of = st.sandboxes[*copy_of].process->slot;
   const auto ordered = steady_clock::now();
   self->request(st.settings.launcher, launch_time_max, atom::launch::value, std::move(spec))
     .then(
-      [self, slot, revision, ordered](const process_ptr& process) {
+      [self, what, ordered](const process_ptr& process) {
         auto& state = self->state;
         sandbox_settings settings{state.settings.io,
                                   caf::actor_cast<worker_inner>(self),
@@ -84,29 +91,30 @@ void launch(self_pointer self, sandbox_slot slot, const uuid& revision) {
                                   state.settings.books,
                                   answer_order_of(state.settings.flush_interval),
                                   state.settings.freeze_after,
-                                  slot,
-                                  state.revisions[revision].function,
-                                  ordered};
-        if (state.sandboxes.size() <= slot)
-          state.sandboxes.resize(slot + 1);
-        state.sandboxes[slot] = {self->spawn<caf::monitored>(sandbox, std::move(settings), process), process};
+                                  what.slot,
+                                  state.revisions[what.revision].function,
+                                  ordered,
+                                  what.role};
+        if (state.sandboxes.size() <= what.slot)
+          state.sandboxes.resize(what.slot + 1);
+        state.sandboxes[what.slot] = {self->spawn<caf::monitored>(sandbox, std::move(settings), process), process};
       },
-      [self, slot, revision](const caf::error& why) { start_failed(self, slot, revision, why); });
+      [self, what](const caf::error& why) { start_failed(self, what, why); });
 }
 
 void carry_out(self_pointer self, const sandbox_pool::start& what) {
   auto& known = self->state.revisions[what.revision];
   if (!known.bundle_dir.empty()) {
-    launch(self, what.slot, what.revision);
+    launch(self, what);
     return;
   }
   self->request(self->state.settings.store, launch_time_max, atom::unpack::value, known.function->bundle)
     .then(
       [self, what](std::string& dir) {
         self->state.revisions[what.revision].bundle_dir = std::move(dir);
-        launch(self, what.slot, what.revision);
+        launch(self, what);
       },
-      [self, what](const caf::error& why) { start_failed(self, what.slot, what.revision, why); });
+      [self, what](const caf::error& why) { start_failed(self, what, why); });
 }
 
 // -- the pool's other actions ----------------------------------------------------------------------------------------
@@ -319,6 +327,7 @@ worker_status status(const worker_state& st) {
   now.idle = st.pool.count(state::idle);
   now.busy = st.pool.count(state::busy);
   now.stopping = st.pool.count(state::stopping);
+  now.templates = st.pool.count(state::as_template);
   now.waiting = st.pool.waiting();
   now.memory_used_bytes = st.pool.memory_used_bytes();
   now.memory_budget_bytes = st.settings.pool.memory_bytes;

@@ -72,6 +72,7 @@ inline constexpr size_t sandboxes_max = 1000;            ///< a node
 inline constexpr size_t launches_in_flight_max = 24;     ///< sandboxes that may be starting at one time
 inline constexpr size_t blank_sandboxes_max = 256;       ///< sandboxes kept ready
 inline constexpr uint64_t blank_sandbox_bytes = 4 * mib; ///< what one counts in the memory budget
+inline constexpr size_t template_shells_ready = 4;       ///< for the next copies of each template
 /// Those that are ending included, whose places are free again for the worker but not yet for the machine.
 inline constexpr size_t sandbox_cells_max = sandboxes_max + blank_sandboxes_max + launches_in_flight_max;
 inline constexpr uint32_t processes_max = 256;         ///< a sandbox (pids cgroup)
@@ -115,6 +116,7 @@ inline constexpr uint64_t worker_memory_bytes_min = memory_mb_min * mib; ///< on
 inline constexpr uint64_t worker_memory_bytes_max = 64 * 1024 * gib;
 inline constexpr auto sandbox_idle_min = 10ms;
 inline constexpr auto sandbox_idle_max = 24h;
+inline constexpr auto template_after_max = 1min;
 inline constexpr uint32_t queue_max = 100'000;
 inline constexpr auto drain_time_max = 20min; ///< the longest timeout of a function, and some more
 inline constexpr auto flush_interval_max = 10s;

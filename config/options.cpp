@@ -104,6 +104,10 @@ const std::array declared{
          "How long a sandbox is kept without work before it is removed."},
   option{"worker.freeze-after", duration_option{worker<&worker_settings::freeze_after>, 0ms, limits::sandbox_idle_max},
          "How long a sandbox is without work before all of its processes stand still, until the next invocation."},
+  option{"worker.template-after",
+         duration_option{worker<&worker_settings::template_after>, 0ms, limits::template_after_max},
+         "A version whose handler takes longer to load gets a template once it needs a second sandbox: a locked-down "
+         "process that has loaded it, of which further sandboxes are copies. 0s: none does."},
   option{"worker.isolation", choice_option{worker<&worker_settings::isolation>, isolation_levels},
          "full: every layer of isolation, or the node does not start; relaxed: without cgroup controllers that are "
          "missing."},

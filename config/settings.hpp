@@ -31,6 +31,7 @@ struct worker_settings {
   uint32_t queue_limit = 1024;
   uint32_t sandboxes_max = 500;
   milliseconds freeze_after{10};              ///< how long a sandbox is without work before it stands still
+  milliseconds template_after{50};            ///< versions whose loading takes longer are copied; 0: none
   std::string isolation = "full";             ///< or relaxed: without the limits that the machine lacks
   uint32_t blank_sandboxes = 24;              ///< kept ready for whichever function is next, about 2 MB each
   milliseconds drain_timeout{30'000};         ///< how long a stop waits for what runs

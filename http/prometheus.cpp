@@ -42,6 +42,8 @@ void add_worker(exposition& out, const worker_status& worker) {
   out.sample({{"state", "idle"}}, worker.idle);
   out.sample({{"state", "busy"}}, worker.busy);
   out.sample({{"state", "stopping"}}, worker.stopping);
+  out.family("troupe_templates", "gauge", "Processes that have loaded a handler and are copied for further sandboxes.");
+  out.sample({}, worker.templates);
   out.family("troupe_memory_used_bytes", "gauge",
              "What sandboxes count for in the memory budget: their limits, or what they hold while they stand still.");
   out.sample({}, worker.memory_used_bytes);

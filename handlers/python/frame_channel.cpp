@@ -58,8 +58,20 @@ bool in_forked_copy() noexcept {
   return forked_copy;
 }
 
-frame_channel::frame_channel(channel_fds fds) : events_{moved_away(fds.events)}, answers_{moved_away(fds.answers)} {
+frame_channel::frame_channel(channel_fds fds) {
   ::pthread_atfork(nullptr, nullptr, [] { forked_copy = true; });
+  take(fds);
+}
+
+void frame_channel::reopen(channel_fds fds) {
+  events_.release();
+  answers_.release();
+  take(fds);
+}
+
+void frame_channel::take(channel_fds fds) {
+  events_ = moved_away(fds.events);
+  answers_ = moved_away(fds.answers);
   // Almost always there is room for an answer, and then giving up the GIL to write it is not worth it.
   ::fcntl(answers_.get(), F_SETFL, O_NONBLOCK);
 }

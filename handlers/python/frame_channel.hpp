@@ -30,6 +30,9 @@ public:
   /// programs that the handler starts.
   explicit frame_channel(channel_fds fds);
 
+  /// Goes on with another channel in a copy of the process, where the descriptors of this one are closed already.
+  void reopen(channel_fds fds);
+
   /// The next frame; its views hold until `discard`. nullopt when the node closed the channel, or the handler did, when
   /// what came is no invoke frame, and in a forked copy (signal handlers run here, and may fork).
   std::optional<invoke_frame> receive();
@@ -41,6 +44,7 @@ public:
   bool send(const wire::reply_header& header, std::string_view payload);
 
 private:
+  void take(channel_fds fds);
   std::string_view received() const noexcept { return {buffer_.get() + begin_, end_ - begin_}; }
   void make_room(size_t frame_bytes);
   bool read_more();

@@ -63,8 +63,7 @@ handler_loop::handler_loop(runtime& python, channel_fds channel) : python_{pytho
   std::setvbuf(stdout, nullptr, _IOLBF, 0); // what C libraries print, line by line like Python's own
 }
 
-bool handler_loop::load(const handler_spec& spec, const std::string& task_root) {
-  constexpr wire::reply_header failed{frame_kind::failed, reply_flag::none};
+bool handler_loop::load(const handler_spec& spec, const std::string& task_root, purpose what) {
   const auto handler = to_python(spec.handler);
   const auto root = to_python(task_root);
   const auto memory_mb = ref::steal(PyLong_FromUnsignedLong(spec.memory_mb));
@@ -74,17 +73,32 @@ bool handler_loop::load(const handler_spec& spec, const std::string& task_root) 
       && call(python_.prepare_process, handler, to_python(spec.function_name), to_python(spec.function_version),
               memory_mb, root, variables))
     loaded = call(python_.load, handler, root);
-  if (!loaded) {
+  if (loaded && PyTuple_Check(loaded.get())) {
+    handler_ = ref::share(PyTuple_GET_ITEM(loaded.get(), 0));
+    takes_context_ = PyTuple_GET_ITEM(loaded.get(), 1) == Py_True;
+    if (what == purpose::to_copy)
+      loaded = call(python_.before_snapshot);
+  }
+  return say_ready_or_failed(loaded);
+}
+
+bool handler_loop::restore(channel_fds channel) {
+  channel_.reopen(channel);
+  return say_ready_or_failed(call(python_.after_restore));
+}
+
+/// `done` is empty when something was raised, and an error document when it is a string.
+bool handler_loop::say_ready_or_failed(const ref& done) {
+  constexpr wire::reply_header failed{frame_kind::failed, reply_flag::none};
+  if (!done) {
     exit_if_asked();
     reply_text(failed, call(python_.document, take_exception(), to_python("")));
     return false;
   }
-  if (PyUnicode_Check(loaded.get())) {
-    reply_text(failed, loaded);
+  if (PyUnicode_Check(done.get())) {
+    reply_text(failed, done);
     return false;
   }
-  handler_ = ref::share(PyTuple_GET_ITEM(loaded.get(), 0));
-  takes_context_ = PyTuple_GET_ITEM(loaded.get(), 1) == Py_True;
   reply({frame_kind::ready, reply_flag::none}, {});
   return true;
 }

@@ -16,6 +16,8 @@ struct runtime {
   ref warm_up;
   ref prepare_process;
   ref load;
+  ref before_snapshot;
+  ref after_restore;
   ref make_context;
   ref run_coroutine;
   ref document;
@@ -33,13 +35,21 @@ public:
   /// `python` must outlive the loop; `channel` is taken over.
   handler_loop(runtime& python, channel_fds channel);
 
+  /// What becomes of the process once its handler is loaded.
+  enum class purpose : uint8_t { to_serve, to_copy };
+
   /// Prepares the process and loads the handler from `task_root`; answers ready or failed. False when it failed.
-  bool load(const handler_spec& spec, const std::string& task_root);
+  bool load(const handler_spec& spec, const std::string& task_root, purpose what = purpose::to_serve);
+
+  /// The same in a copy of a process that has loaded its handler `to_copy`. The descriptors of that one's channel are
+  /// closed already.
+  bool restore(channel_fds channel);
 
   /// Answers frames until the channel closes.
   void run();
 
 private:
+  bool say_ready_or_failed(const ref& done);
   void answer(const invoke_frame& call);
   ref call_handler(const ref& event, const ref& context);
   void reply_answer(const ref& result);

@@ -26,6 +26,9 @@ constexpr const char* preloaded[] = {"json", "logging", "random", "datetime", "b
 /// Made by start_interpreter and never destroyed: it lives as long as the interpreter, which is the process.
 runtime* started = nullptr;
 
+/// What a template has loaded, for its copies; never destroyed either.
+handler_loop* loaded_once = nullptr;
+
 [[noreturn]] void give_up(const char* step) {
   std::fprintf(stderr, "troupe-python3: cannot start Python: %s\n", step);
   if (PyErr_Occurred() != nullptr)
@@ -115,6 +118,9 @@ runtime* look_up_runtime() {
   const auto errors = import("troupe_errors");
   auto* python = new runtime;
   python->prepare_process = attribute(boot, "prepare_process");
+  const auto snapshots = import("troupe_snapshots");
+  python->before_snapshot = attribute(snapshots, "before_snapshot");
+  python->after_restore = attribute(snapshots, "after_restore");
   python->load = attribute(import("troupe_loading"), "load");
   python->make_context = attribute(import("troupe_context"), "make");
   python->run_coroutine = attribute(import("troupe_coroutines"), "run");
@@ -151,6 +157,7 @@ void start_interpreter() {
   import_embedded_modules();
   call("troupe_boot", "prepare_zygote");
   call("troupe_logs", "install");
+  call("troupe_snapshots", "install");
   started = look_up_runtime();
   call("troupe_warmup", "in_zygote");
   call("troupe_loading", "remember_imports");
@@ -174,6 +181,18 @@ bool warm_up() {
     return true;
   PyErr_Print();
   return false;
+}
+
+bool load_template(const handler_spec& spec, channel_fds channel, const std::string& task_root) {
+  loaded_once = new handler_loop{*started, channel};
+  return loaded_once->load(spec, task_root, handler_loop::purpose::to_copy);
+}
+
+void serve_copy(channel_fds channel) {
+  const bool ready = loaded_once->restore(channel);
+  if (ready)
+    loaded_once->run();
+  ::_exit(ready ? 0 : 1);
 }
 
 void serve(const handler_spec& spec, channel_fds channel, const std::string& task_root) {

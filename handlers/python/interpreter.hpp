@@ -36,6 +36,16 @@ void after_fork_child();
 /// which that writes to have been copied by then. False, with the error printed, when it raised something.
 bool warm_up();
 
+/// In a template, after everything was dropped: loads the handler as `serve` does, runs the functions that it has
+/// registered for the time before a snapshot, and says ready or failed on `channel`. False after failed; true when
+/// copies of this process may serve.
+bool load_template(const handler_spec& spec, channel_fds channel, const std::string& task_root = "/var/task");
+
+/// In a copy of a template, in a cage of its own and after after_fork_child: gives it random numbers, names and a log
+/// of its own, runs the functions that are registered for the time after a snapshot, says ready or failed on `channel`,
+/// and goes on as `serve`.
+[[noreturn]] void serve_copy(channel_fds channel);
+
 /// In the isolated child, after everything was dropped: loads the handler from `task_root`, says ready or failed on
 /// `channel` (which it takes over), then answers frames until the channel closes. Descriptors 1 and 2
 /// are the function's log by then. Never returns: exits with 0 when the channel closed, 1 after `failed`, and as the

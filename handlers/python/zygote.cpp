@@ -1,11 +1,14 @@
 #include "handlers/python/zygote.hpp"
 
 #include "handlers/python/interpreter.hpp"
+#include "handlers/python/telling.hpp"
+#include "handlers/python/template.hpp"
 #include "handlers/sandbox/cage.hpp"
 #include "handlers/sandbox/check.hpp"
 #include "handlers/sandbox/clone.hpp"
 #include "handlers/sandbox/keeper.hpp"
 #include "handlers/sandbox/namespaces.hpp"
+#include "handlers/sandbox/shell.hpp"
 #include "handlers/sandbox/syscall_filter.hpp"
 #include "handlers/sandbox/tree.hpp"
 #include "handlers/sandbox/zygote_protocol.hpp"
@@ -28,17 +31,6 @@ namespace troupe::python {
 namespace {
 
 using namespace handlers;
-
-/// False when the node is gone; then the next request does not come either.
-bool tell(const zygote_reply& reply, std::span<const int> fds = {}) {
-  return wire::send_message(control_fd, bytes_of(reply), fds);
-}
-
-bool tell_failure(const std::system_error& error, std::span<const int> fds = {}) {
-  zygote_reply reply;
-  reply.failure = step_report::of(error.what(), 0); // names the step and errno's text
-  return tell(reply, fds);
-}
 
 /// Where zygote and child meet: the child goes on when the byte comes, and ends when the zygote does.
 struct barrier {
@@ -77,6 +69,8 @@ private:
   void answer(const wire::fd_message& message);
   void prepare();
   void launch(const zygote_request& request, const std::vector<unique_fd>& fds);
+  void make_shell(const zygote_request& request, const std::vector<unique_fd>& fds);
+  void enter(const std::vector<unique_fd>& fds);
   sandbox_parts take_parts();
   void go_home();
   [[noreturn]] void run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
@@ -91,7 +85,7 @@ void zygote::serve_node() {
     try {
       answer(*message);
     } catch (const std::system_error& error) {
-      tell_failure(error);
+      tell_failure(control_fd, error);
     }
   }
 }
@@ -103,6 +97,11 @@ void zygote::answer(const wire::fd_message& message) {
   if (request && request->kind == request_kind::launch
       && message.fds.size() >= launch_fd::first_cgroup + (request->has_birthplace ? 1 : 0))
     return launch(*request, message.fds);
+  if (request && request->kind == request_kind::shell
+      && message.fds.size() >= shell_fd::first_other + (request->inside ? 1 : 0))
+    return make_shell(*request, message.fds);
+  if (request && request->kind == request_kind::enter && message.fds.size() >= enter_fd::first_cgroup)
+    return enter(message.fds);
   throw std::system_error{EBADMSG, std::generic_category(), "understand a request"};
 }
 
@@ -112,7 +111,7 @@ void zygote::prepare() {
   zygote_reply reply;
   reply.kind = reply_kind::prepared;
   reply.parts_prepared = static_cast<uint32_t>(prepared_.size());
-  tell(reply);
+  tell(control_fd, reply);
 }
 
 /// Back to its own network namespace, so that a sandbox's goes with the sandbox. Without that it cannot go on.
@@ -147,29 +146,49 @@ void zygote::launch(const zygote_request& request, const std::vector<unique_fd>&
     zygote_reply reply;
     reply.kind = reply_kind::launched;
     reply.parts_prepared = static_cast<uint32_t>(prepared_.size());
-    tell(reply, child);
+    tell(control_fd, reply, child);
     gate.release();
   } catch (const std::system_error& error) {
-    tell_failure(error, pidfd ? std::span{child} : std::span<const int>{}); // the child ends at the barrier
+    tell_failure(control_fd, error, pidfd ? std::span{child} : std::span<const int>{}); // the child ends at the barrier
   }
   after_fork_parent();
   go_home();
+}
+
+/// No Python in this: the holder of a shell never runs any.
+void zygote::make_shell(const zygote_request& request, const std::vector<unique_fd>& fds) {
+  barrier gate;
+  fd_numbers cgroups{fds, shell_fd::first_other + (request.inside ? 1 : 0)};
+  made_by_messenger made;
+  const char* failed = handlers::make_shell({.slot = request.slot,
+                                             .inside = request.inside ? fds[shell_fd::first_other].get() : -1,
+                                             .set_up = fds[shell_fd::set_up].get(),
+                                             .cgroups = cgroups.all(),
+                                             .gate = gate.waiting.get(),
+                                             .gate_end = gate.releasing.get()},
+                                            made);
+  tell_made(control_fd, failed, made);
+  if (failed == nullptr)
+    gate.release();
+}
+
+void zygote::enter(const std::vector<unique_fd>& fds) {
+  before_fork();
+  send_child_in(control_fd, fds, become_template);
+  after_fork_parent();
 }
 
 /// noexcept: an error that got out of here would find the zygote's handlers, and a second zygote would run.
 void zygote::run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
                        barrier& gate) noexcept {
   gate.wait();
-  int cgroups[wire::passed_fds_max];
-  size_t count = 0;
-  for (size_t i = launch_fd::first_cgroup + (request.has_birthplace ? 1 : 0); i < fds.size(); ++i)
-    cgroups[count++] = fds[i].get();
+  const fd_numbers cgroups{fds, launch_fd::first_cgroup + (request.has_birthplace ? 1 : 0)};
   build_cage({.events = fds[launch_fd::events].get(),
               .answers = fds[launch_fd::answers].get(),
               .log = fds[launch_fd::log].get(),
               .set_up = fds[launch_fd::set_up].get(),
               .tmp = tmp,
-              .cgroups = {cgroups, count}});
+              .cgroups = cgroups.all()});
   ::prctl(PR_SET_NAME, "troupe-sandbox");
   after_fork_child();
   if (!launch_waits(cage_set_up) && !warm_up())
@@ -180,13 +199,7 @@ void zygote::run_child(const zygote_request& request, const std::vector<unique_f
   if (!launch)
     give_up("learn what to serve");
   close_cage(launch->bundle.release(), launch->what.ephemeral_storage_mb);
-  auto& what = launch->what;
-  serve({.handler = std::move(what.handler),
-         .function_name = std::move(what.function_name),
-         .function_version = std::move(what.function_version),
-         .memory_mb = what.memory_mb,
-         .environment = std::move(what.environment)},
-        {.events = cage_events, .answers = cage_answers});
+  serve(handler_of(std::move(launch->what)), {.events = cage_events, .answers = cage_answers});
 }
 
 /// Goes on in a new process: one that unshared its PID namespace is not in the new one itself, and only one that is in
@@ -202,7 +215,7 @@ void become_zygote() {
   const int processes[] = {keeper.get(), pidfd.get()};
   zygote_reply reply;
   reply.kind = reply_kind::kept;
-  tell(reply, processes);
+  tell(control_fd, reply, processes);
   gate.release();
   ::_exit(0);
 }
@@ -219,7 +232,7 @@ void settle(const std::string& mount_point, const std::string& resolv_conf) {
   enter_tree();
   // A huge page would be copied as a whole at a child's first write into it.
   check(::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), "switch huge pages off");
-  prepare_syscall_filter();
+  prepare_syscall_filters();
   start_interpreter();
 }
 
@@ -231,10 +244,10 @@ int run_zygote(const std::string& mount_point, const std::string& resolv_conf) {
     zygote self;
     zygote_reply reply;
     reply.kind = reply_kind::ready;
-    tell(reply);
+    tell(control_fd, reply);
     self.serve_node();
   } catch (const std::system_error& error) {
-    if (!tell_failure(error))
+    if (!tell_failure(control_fd, error))
       std::fprintf(stderr, "troupe-python3: %s\n", error.what());
     ::_exit(1);
   }

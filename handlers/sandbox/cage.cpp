@@ -4,35 +4,13 @@
 #include "handlers/sandbox/zygote_protocol.hpp"
 
 #include <cerrno>
-#include <span>
 
 #include <unistd.h>
 
 namespace troupe::handlers {
-namespace {
-
-/// When not even this can be written, the node sees that the process ended before its set-up was done.
-void tell(int set_up, const step_report& report) noexcept {
-  if (::write(set_up, &report, sizeof report) != sizeof report)
-    ::_exit(127);
-}
-
-[[noreturn]] void fail(int set_up, const char* step) noexcept {
-  tell(set_up, step_report::of(step, errno));
-  ::_exit(126);
-}
-
-void take(std::span<const step> steps, cage_plan& plan) noexcept {
-  for (const step& each : steps) {
-    if (!each.take(plan))
-      fail(plan.set_up, each.name);
-  }
-}
-
-} // namespace
 
 void give_up(const char* step) noexcept {
-  fail(cage_set_up, step);
+  report_failure(cage_set_up, step);
 }
 
 void build_cage(cage_plan plan) noexcept {
@@ -42,8 +20,39 @@ void build_cage(cage_plan plan) noexcept {
 void close_cage(int bundle, unsigned tmp_mb) noexcept {
   cage_plan plan{.set_up = cage_set_up, .bundle = bundle, .tmp_mb = tmp_mb};
   take(last_steps(), plan);
-  tell(cage_set_up, {});
-  ::close(cage_set_up);
+  report(plan.set_up, {});
+  ::close(plan.set_up);
+}
+
+void hold_shell(cage_plan plan) noexcept {
+  take(shell_steps(), plan);
+  const auto wanted = receive_shell_request(plan.set_up, plan.bundle);
+  if (!wanted && errno == 0)
+    ::_exit(0); // the node has no use for it any more
+  if (!wanted)
+    report_failure(plan.set_up, "learn what the shell is for");
+  plan.tmp_mb = wanted->tmp_mb;
+  take(holder_steps(), plan);
+  report(plan.set_up, {});
+  ::close(plan.set_up);
+  for (;;)
+    ::pause();
+}
+
+void enter_template_cage(cage_plan plan) noexcept {
+  take(template_steps(), plan);
+}
+
+void close_template_cage(unsigned tmp_mb) noexcept {
+  cage_plan plan{.set_up = cage_set_up, .tmp_mb = tmp_mb};
+  take(last_template_steps(), plan);
+  report(plan.set_up, {});
+}
+
+void leave_template(cage_plan plan) noexcept {
+  take(leaving_steps(), plan);
+  report(plan.set_up, {});
+  ::close(plan.set_up);
 }
 
 } // namespace troupe::handlers

@@ -1,12 +1,14 @@
 #include "handlers/sandbox/cage_steps.hpp"
 
 #include "config/limits.hpp"
+#include "handlers/sandbox/namespaces.hpp"
 #include "handlers/sandbox/syscall_filter.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -59,13 +61,21 @@ bool mount_proc(cage_plan&) noexcept {
 }
 
 /// Of what a user namespace counts. A kernel that does not count it does not have it.
-bool allow_none(const char* setting) noexcept {
-  const int file = ::open(setting, O_WRONLY | O_CLOEXEC);
-  return file < 0 ? errno == ENOENT : write_byte(file, '0'); // closed with the rest, when descriptors are
+bool allow(const char* number, const char* setting) noexcept {
+  const int file = ::open(setting, O_WRONLY | O_CLOEXEC); // closed with the rest, when descriptors are
+  const auto size = static_cast<ssize_t>(std::strlen(number));
+  return file < 0 ? errno == ENOENT : ::write(file, number, static_cast<size_t>(size)) == size;
 }
 
-bool forbid_user_namespaces(cage_plan&) noexcept {
-  return allow_none("/proc/sys/user/max_user_namespaces");
+bool allow_none(const char* setting) noexcept {
+  return allow("0", setting);
+}
+
+/// Inside a template's there are those of its sandboxes.
+bool forbid_user_namespaces(cage_plan& plan) noexcept {
+  char number[16];
+  std::snprintf(number, sizeof number, "%zu", plan.templates ? limits::sandbox_cells_max : 0);
+  return allow(number, "/proc/sys/user/max_user_namespaces");
 }
 
 bool forbid_watches(cage_plan&) noexcept {
@@ -95,18 +105,31 @@ bool keep_six_descriptors(cage_plan& plan) noexcept {
   return ::close_range(cage_set_up + 1, ~0U, 0) == 0;
 }
 
+bool raise_lo(cage_plan&) noexcept {
+  return raise_loopback();
+}
+
+bool keep_set_up_socket(cage_plan& plan) noexcept {
+  if (::dup2(plan.set_up, 0) < 0)
+    return false;
+  plan.set_up = 0;
+  return ::close_range(1, ~0U, 0) == 0;
+}
+
 bool attach_bundle(cage_plan& plan) noexcept {
   return attach(plan.bundle, "/var/task") && ::close(plan.bundle) == 0;
 }
 
-/// The /tmp that was made ahead belongs to the zygote, as the kernel sees it: a larger one covers it.
-bool enlarge_tmp(cage_plan& plan) noexcept {
-  if (plan.tmp_mb == limits::ephemeral_storage_mb_default)
-    return true;
+bool make_tmp(cage_plan& plan) noexcept {
   char options[96];
   std::snprintf(options, sizeof options, "mode=1777,size=%um,nr_inodes=%ju", plan.tmp_mb,
                 static_cast<uintmax_t>(limits::tmp_inodes_max));
   return ::mount("troupe", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
+}
+
+/// The /tmp that was made ahead belongs to the zygote, as the kernel sees it: a larger one covers it.
+bool enlarge_tmp(cage_plan& plan) noexcept {
+  return plan.tmp_mb == limits::ephemeral_storage_mb_default || make_tmp(plan);
 }
 
 bool limit_file_sizes(cage_plan& plan) noexcept {
@@ -169,7 +192,16 @@ bool filter_system_calls(cage_plan&) noexcept {
   return load_syscall_filter();
 }
 
-// The child's set-up, read from top to bottom. The order matters: what a later step needs, no earlier one takes away.
+bool filter_template_calls(cage_plan&) noexcept {
+  return load_template_filter();
+}
+
+bool filter_entries(cage_plan&) noexcept {
+  return load_entry_filter();
+}
+
+// What a child does to itself, read from top to bottom. The order matters: what a later step needs, no earlier one
+// takes away.
 
 /// What is done ahead of time, when it is not known yet which function the sandbox will be for.
 constexpr step blank[] = {
@@ -222,6 +254,76 @@ constexpr step last[] = {
   {"filter system calls", filter_system_calls},
 };
 
+// Templates. What belongs to namespaces is done by the holder of a shell, and what belongs to a process by whoever
+// enters it. Reasons that stand above are not told again.
+
+/// The holder, before it is known what the shell is for.
+constexpr step shell[] = {
+  {"leave the process group", leave_process_group},
+  {"join the cgroups", join_cgroups},
+  {"make a cgroup namespace", hide_cgroups},
+  // A network namespace that was made ahead belongs to the zygote: a template's child could not enter it.
+  {"raise the loopback", raise_lo},
+  {"mount /proc", mount_proc},
+  {"forbid user namespaces", forbid_user_namespaces},
+  {"forbid file watches", forbid_watches},
+  {"set the host name", take_name},
+  {"keep the set-up socket alone", keep_set_up_socket},
+  {"set resource limits", limit_resources},
+  {"drop the bounding set", drop_bounding_set},
+  {"lock the securebits", lock_securebits},
+};
+
+/// The holder, afterwards.
+constexpr step holder[] = {
+  {"mount the bundle", attach_bundle},
+  {"make /tmp", make_tmp},
+  {"become the sandbox's user", become_user},
+  {"drop all capabilities", drop_capabilities},
+  // Whoever enters by way of this process must be allowed to look at it.
+  {"own the files in /proc", own_proc_files},
+  {"forbid new privileges", forbid_new_privileges},
+  {"filter system calls", filter_system_calls},
+};
+
+/// A process of the zygote that has entered a shell, before it is known what for.
+constexpr step entered[] = {
+  {"leave the process group", leave_process_group},
+  {"take a keyring of its own", take_keyring},
+  {"keep six descriptors", keep_six_descriptors},
+  {"set resource limits", limit_resources},
+  {"give way to the node", give_way},
+  {"drop the bounding set", drop_bounding_set},
+  {"lock the securebits", lock_securebits},
+};
+
+/// The same process, to become a template.
+constexpr step last_template[] = {
+  {"enter the bundle", enter_bundle},
+  {"limit file sizes", limit_file_sizes},
+  {"become the sandbox's user", become_user},
+  {"drop all capabilities", drop_capabilities},
+  {"own the files in /proc", own_proc_files},
+  {"forbid new privileges", forbid_new_privileges},
+  // It may enter what is owned by its own user, which are its function's shells, and drop what it gets there. It may
+  // make no namespaces and no mounts.
+  {"filter a template's system calls", filter_template_calls},
+};
+
+/// A process of a template that has entered a shell. It has the shell's rights, and they go before anything else of the
+/// function runs. Keyring, limits and filter are the template's.
+constexpr step leaving[] = {
+  {"leave the process group", leave_process_group},
+  {"keep six descriptors", keep_six_descriptors},
+  {"drop the bounding set", drop_bounding_set},
+  {"lock the securebits", lock_securebits},
+  {"enter the bundle", enter_bundle},
+  {"drop all capabilities", drop_capabilities},
+  {"own the files in /proc", own_proc_files},
+  // What only a template may do, its sandboxes may not.
+  {"filter entries", filter_entries},
+};
+
 } // namespace
 
 std::span<const step> blank_steps() noexcept {
@@ -230,6 +332,26 @@ std::span<const step> blank_steps() noexcept {
 
 std::span<const step> last_steps() noexcept {
   return last;
+}
+
+std::span<const step> shell_steps() noexcept {
+  return shell;
+}
+
+std::span<const step> holder_steps() noexcept {
+  return holder;
+}
+
+std::span<const step> template_steps() noexcept {
+  return entered;
+}
+
+std::span<const step> last_template_steps() noexcept {
+  return last_template;
+}
+
+std::span<const step> leaving_steps() noexcept {
+  return leaving;
 }
 
 } // namespace troupe::handlers

@@ -92,26 +92,37 @@ std::string cgroup_layout::missing() const {
 
 std::vector<cgroup_controller> cgroup_layout::hierarchies() const {
   std::vector<cgroup_controller> result;
-  for (const auto* each : {&memory, &pids, &cpu, &freezer})
+  for (const auto* each : {&memory, &pids, &cpu, &freezer, &late_freezer})
     if (*each && std::ranges::find(result, **each) == result.end())
       result.push_back(**each);
   return result;
 }
 
+cgroup_layout cgroup_layout::used_by(cgroup_entry how) const {
+  cgroup_layout result = *this;
+  if (how == cgroup_entry::joining && late_freezer)
+    result.freezer = late_freezer;
+  result.late_freezer.reset();
+  return result;
+}
+
 cgroup_layout cgroup_layout::below(const std::string& path) const {
   cgroup_layout result = *this;
-  for (auto* each : {&result.memory, &result.pids, &result.cpu, &result.freezer})
+  for (auto* each : {&result.memory, &result.pids, &result.cpu, &result.freezer, &result.late_freezer})
     if (*each)
       (*each)->root += path;
   return result;
 }
 
-sandbox_cgroup::sandbox_cgroup(sandbox_cgroup&& other) noexcept : places_{std::exchange(other.places_, {})} {}
+sandbox_cgroup::sandbox_cgroup(sandbox_cgroup&& other) noexcept
+  : places_{std::exchange(other.places_, {})}, how_{other.how_} {}
 
 caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, const std::string& parent,
-                                                   uint32_t slot, uint32_t owner) {
-  sandbox_cgroup result{layout.below("/" + parent + "/" + std::to_string(slot))};
-  const auto& [memory, pids, cpu, freezer] = result.places_;
+                                                   uint32_t slot, uint32_t owner, cgroup_entry how) {
+  sandbox_cgroup result{layout.used_by(how).below("/" + parent + "/" + std::to_string(slot)), how};
+  const auto& memory = result.places_.memory;
+  const auto& pids = result.places_.pids;
+  const auto& freezer = result.places_.freezer;
   for (const auto& directory : result.places_.hierarchies())
     if (::mkdir(directory.root.c_str(), 0755) != 0 && errno != EEXIST)
       return failed("make a cgroup", errno);
@@ -132,9 +143,16 @@ caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, 
 }
 
 sandbox_cgroup::~sandbox_cgroup() {
+  if (!remove())
+    spdlog::warn("a cgroup of a sandbox stays behind: {}", std::strerror(errno));
+}
+
+bool sandbox_cgroup::remove() {
   for (const auto& directory : places_.hierarchies())
     if (::rmdir(directory.root.c_str()) != 0 && errno != ENOENT)
-      spdlog::warn("a cgroup of a sandbox stays behind: {}", std::strerror(errno));
+      return false;
+  places_ = {};
+  return true;
 }
 
 caf::error sandbox_cgroup::limit(const sandbox_limits& to) {
@@ -178,7 +196,7 @@ caf::error sandbox_cgroup::limit_cpu(uint32_t memory_mb) {
 }
 
 caf::expected<unique_fd> sandbox_cgroup::open_birthplace() const {
-  if (!places_.freezer || is_v1(*places_.freezer))
+  if (!places_.freezer || is_v1(*places_.freezer) || how_ != cgroup_entry::birth)
     return unique_fd{};
   unique_fd result{::open(places_.freezer->root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!result)
@@ -189,10 +207,11 @@ caf::expected<unique_fd> sandbox_cgroup::open_birthplace() const {
 caf::expected<std::vector<unique_fd>> sandbox_cgroup::open_joins() const {
   std::vector<unique_fd> result;
   for (const auto& directory : places_.hierarchies()) {
-    if (!is_v1(directory))
+    if (!is_v1(directory) && how_ == cgroup_entry::birth)
       continue;
     // Writing `tasks` moves one thread and takes none of the locks that make `cgroup.procs` wait for milliseconds.
-    result.emplace_back(::open((directory.root + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+    const char* file = is_v1(directory) ? "/tasks" : "/cgroup.procs";
+    result.emplace_back(::open((directory.root + file).c_str(), O_WRONLY | O_CLOEXEC));
     if (!result.back())
       return failed("open a cgroup", errno);
   }
@@ -212,6 +231,24 @@ freezer sandbox_cgroup::open_freezer() const {
     return {};
   const std::string file = places_.freezer->root + (is_v1(*places_.freezer) ? "/freezer.state" : "/cgroup.freeze");
   return {places_.freezer->version, unique_fd{::open(file.c_str(), O_WRONLY | O_CLOEXEC)}};
+}
+
+bool sandbox_cgroup::holds(int pid) const {
+  const auto text = read_small_file("/proc/" + std::to_string(pid) + "/cgroup").value_or("");
+  const auto hierarchies = places_.hierarchies();
+  if (hierarchies.empty())
+    return true;
+  // A line for each hierarchy ends with the path below its root, and that with the names of the node and of the slot.
+  const auto& directory = hierarchies.front().root;
+  const std::string end = directory.substr(directory.rfind('/', directory.rfind('/') - 1)) + "\n";
+  size_t found = 0;
+  for (size_t at = text.find(end); at != std::string::npos; at = text.find(end, at + end.size()))
+    ++found;
+  return found == hierarchies.size();
+}
+
+uint64_t sandbox_cgroup::processes() const {
+  return places_.pids ? read_number(places_.pids->root + "/pids.current") : 0;
 }
 
 uint64_t sandbox_cgroup::memory_peak_bytes() const {

@@ -25,6 +25,12 @@ struct cgroup_controller {
   bool operator==(const cgroup_controller&) const = default;
 };
 
+/// How the processes of a sandbox come into their groups.
+enum class cgroup_entry : uint8_t {
+  birth,   ///< they are born in that of v2, and join those of v1
+  joining, ///< they join all of them
+};
+
 /// Where the controllers are: of the machine, or of one group. One that is missing is not used; whether that is
 /// allowed, others decide.
 struct cgroup_layout {
@@ -32,12 +38,18 @@ struct cgroup_layout {
   std::optional<cgroup_controller> pids;
   std::optional<cgroup_controller> cpu;
   std::optional<cgroup_controller> freezer; ///< every v2 hierarchy can, whatever its controllers
+  /// Another freezer, of v1, beside one of v2: for processes that cannot be born in their group, since moving one
+  /// between groups of v2 takes milliseconds.
+  std::optional<cgroup_controller> late_freezer{};
 
   /// The names of those that are missing, with commas; empty when all are there.
   std::string missing() const;
 
   /// Each hierarchy once, however many controllers it has.
   std::vector<cgroup_controller> hierarchies() const;
+
+  /// What a sandbox uses whose processes come in that way.
+  cgroup_layout used_by(cgroup_entry how) const;
 
   /// The directories with that path in the same hierarchies.
   cgroup_layout below(const std::string& path) const;
@@ -58,7 +70,7 @@ public:
   /// Makes it below the directory `parent` of the hierarchies, with a limit of processes and no others yet. `owner` is
   /// the user who may make processes in it (v2).
   static caf::expected<sandbox_cgroup> make(const cgroup_layout& layout, const std::string& parent, uint32_t slot,
-                                            uint32_t owner);
+                                            uint32_t owner, cgroup_entry how = cgroup_entry::birth);
 
   sandbox_cgroup(sandbox_cgroup&& other) noexcept;
   sandbox_cgroup& operator=(sandbox_cgroup&&) = delete;
@@ -71,7 +83,7 @@ public:
   /// The directory in which a process is born by clone3 (CLONE_INTO_CGROUP), in v2; empty when there is no v2.
   caf::expected<unique_fd> open_birthplace() const;
 
-  /// The v1 files to which a process writes "0" in order to join.
+  /// The files to which a process writes "0" in order to join.
   caf::expected<std::vector<unique_fd>> open_joins() const;
 
   /// The file with the high-water mark of memory in bytes, as decimal text; empty when there is none.
@@ -82,19 +94,27 @@ public:
 
   freezer open_freezer() const;
 
+  /// Whether that process is in all of these groups.
+  bool holds(int pid) const;
+
   uint64_t memory_peak_bytes() const; ///< 0 when unknown
+  uint64_t processes() const;         ///< threads, too; 0 when unknown
   uint64_t oom_kills() const;         ///< processes that were killed at the limit, since the group was made
 
   /// Prepares it for another sandbox, once its processes are gone. False when it would start with traces of this one
   /// (memory still charged, a high-water mark that cannot be set back): then make a new one.
   bool recycle();
 
+  /// Removes it ahead of the destructor; false when there is still somebody in there.
+  bool remove();
+
 private:
-  explicit sandbox_cgroup(cgroup_layout places) : places_{std::move(places)} {}
+  sandbox_cgroup(cgroup_layout places, cgroup_entry how) : places_{std::move(places)}, how_{how} {}
   caf::error limit_memory(uint64_t bytes);
   caf::error limit_cpu(uint32_t memory_mb);
 
-  cgroup_layout places_; ///< empty once moved from
+  cgroup_layout places_; ///< empty once moved from, or removed
+  cgroup_entry how_;
 };
 
 /// What bounds all sandboxes of a node together.
@@ -115,8 +135,8 @@ public:
   node_cgroup& operator=(node_cgroup&&) = delete;
   ~node_cgroup();
 
-  caf::expected<sandbox_cgroup> make_sandbox(uint32_t slot) const {
-    return sandbox_cgroup::make(layout_, settings_.name, slot, settings_.owner);
+  caf::expected<sandbox_cgroup> make_sandbox(uint32_t slot, cgroup_entry how = cgroup_entry::birth) const {
+    return sandbox_cgroup::make(layout_, settings_.name, slot, settings_.owner, how);
   }
 
   /// A process may make others in this node's groups only when it is itself in one of them (v2).

@@ -49,15 +49,23 @@ zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup)
 
 zygote_factory::~zygote_factory() {
   keep_blanks(false);
-  for (const auto& [slot, place] : live_) {
+  const auto end = [](const cell& place) {
     place.group.open_freezer().thaw();
     const unique_fd process = open_process(place.pid); // not waited for yet, so the id is still its own
     if (!kill_and_reap(process.get(), limits::kill_time_max))
       spdlog::error("a sandbox does not end");
+  };
+  for (auto& [slot, place] : std::exchange(live_, {})) {
+    end(place);
+    take_back(std::move(place));
   }
+  for (const auto& [slot, home] : templates_)
+    if (!home.ended)
+      end(home.place);
+  for (auto& [slot, home] : std::exchange(templates_, {}))
+    leave_shell(std::move(home.place));
   egress_.reset();
   zygote_.reset();
-  live_.clear(); // and the last references to keepers
   ready_.clear();
   std::error_code ignored; // a directory that is not empty is not ours to remove
   std::filesystem::remove(mount_point(), ignored);
@@ -118,11 +126,11 @@ caf::error zygote_factory::open_ways_in(cell& place) const {
   return {};
 }
 
-caf::expected<zygote_factory::cell> zygote_factory::make_cell() {
+caf::expected<zygote_factory::cell> zygote_factory::make_cell(cgroup_entry how) {
   if (free_slots_.empty())
     return make_error(errc::sandbox_failed, "the node has as many sandboxes as it can have");
   const uint32_t slot = free_slots_.back();
-  auto group = cgroup_.make_sandbox(slot);
+  auto group = cgroup_.make_sandbox(slot, how);
   if (!group)
     return group.error();
   cell result{slot, std::move(*group), {}, {}, nullptr, 0, 0};
@@ -142,6 +150,8 @@ caf::expected<zygote_factory::cell> zygote_factory::take_cell() {
 
 /// After the process has been reaped.
 void zygote_factory::take_back(cell used) {
+  if (used.holder)
+    return leave_shell(std::move(used));
   used.guard.reset();
   used.pid = 0;
   if (ready_.size() < settings_.pool_target && used.group.recycle() && !open_ways_in(used)) {
@@ -152,8 +162,10 @@ void zygote_factory::take_back(cell used) {
   drop(std::move(used));
 }
 
+/// A number whose group cannot be removed is not used again: whoever sits in there would be with somebody else.
 void zygote_factory::drop(cell unused) {
-  free_slots_.push_back(unused.slot);
+  if (unused.group.remove())
+    free_slots_.push_back(unused.slot);
 }
 
 void zygote_factory::keep_blanks(bool wanted) {
@@ -163,6 +175,10 @@ void zygote_factory::keep_blanks(bool wanted) {
   for (auto* pool : {&blanks_, &connected_}) {
     for (auto& each : std::exchange(*pool, {}))
       discard(std::move(each));
+  }
+  for (auto& [slot, home] : templates_) {
+    for (auto& shell : std::exchange(home.shells, {}))
+      leave_shell(std::move(shell));
   }
 }
 
@@ -187,10 +203,10 @@ caf::expected<preparation> zygote_factory::try_to_prepare_one() {
     auto made = make_blank();
     if (!made)
       return std::move(made.error());
-    auto connected = connect(std::move(*made));
-    if (!connected)
-      return std::move(connected.error());
-    connected_.push_back(std::move(*connected));
+    auto ready = connected(std::move(*made));
+    if (!ready)
+      return std::move(ready.error());
+    connected_.push_back(std::move(*ready));
     return preparation::made;
   }
   if (ready_.size() < settings_.pool_target) {
@@ -203,17 +219,19 @@ caf::expected<preparation> zygote_factory::try_to_prepare_one() {
   if (auto err = ensure_zygote())
     return err;
   if (zygote_->parts_prepared() >= settings_.pool_target)
-    return preparation::full;
+    return prepare_templates();
   if (auto err = zygote_->prepare())
     return err;
   return preparation::made;
 }
 
 sandbox_death zygote_factory::bury(sandbox_process process) {
-  const auto entry = live_.find(process.slot);
   process.standstill.thaw(); // or it would not see the signal (v1), and the group's next process would not move
   const auto end = kill_and_reap(process.pidfd.get(), limits::kill_time_max);
-  if (entry == live_.end() || entry->second.pid != process.pid) {
+  const auto entry = live_.find(process.slot);
+  const auto home = templates_.find(process.slot);
+  const bool is_template = home != templates_.end() && home->second.place.pid == process.pid;
+  if (!is_template && (entry == live_.end() || entry->second.pid != process.pid)) {
     spdlog::error("a sandbox was buried that this factory did not make");
     return {};
   }
@@ -221,11 +239,19 @@ sandbox_death zygote_factory::bury(sandbox_process process) {
     spdlog::error("sandbox {} does not end; its memory stays in use", process.slot);
     return {sandbox_death::cause::signalled, SIGKILL, 0};
   }
-  cell place = std::move(entry->second);
-  live_.erase(entry);
+  const cell& place = is_template ? home->second.place : entry->second;
   sandbox_death death = death_of(*end, place.group.oom_kills() > place.oom_kills_before);
   death.memory_peak_bytes = place.group.memory_peak_bytes();
-  take_back(std::move(place));
+  if (is_template) {
+    bury_template(home->second);
+    return death;
+  }
+  cell left = std::move(entry->second);
+  live_.erase(entry);
+  const auto of_template = left.of_template;
+  take_back(std::move(left));
+  if (of_template)
+    let_go(*of_template);
   return death;
 }
 

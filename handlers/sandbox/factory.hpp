@@ -2,6 +2,7 @@
 
 #include "handlers/sandbox/cgroups.hpp"
 #include "handlers/sandbox/egress.hpp"
+#include "handlers/sandbox/launch_parts.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "handlers/sandbox/zygote_process.hpp"
 
@@ -17,6 +18,9 @@ inline egress_settings egress_settings_of(const factory_settings& settings) {
   return {settings.cgroup_name, settings.run_dir, settings.egress_range, settings.egress_denied};
 }
 
+/// What a child is told of its function.
+launch_request request_of(const sandbox_spec& spec);
+
 /// The factory behind make_sandbox_factory. Every sandbox has a cell: its number (which is its range of user ids), its
 /// group, and the keeper that its process lives under. Cells are kept ready, are in use, or are made on demand; and so
 /// are blank sandboxes, processes in their cells that lack nothing but a function.
@@ -30,6 +34,7 @@ public:
 
   caf::expected<sandbox_process> launch(const sandbox_spec& spec) override;
   sandbox_death bury(sandbox_process process) override;
+  caf::error examine(const sandbox_process& loaded) override;
   void keep_blanks(bool wanted) override;
   preparation prepare_one() override;
 
@@ -42,22 +47,35 @@ private:
     std::shared_ptr<keeper> guard;
     int pid = 0;
     uint64_t oom_kills_before = 0;
+    unique_fd holder{};                    ///< a pidfd, when the sandbox lives in a shell
+    std::optional<uint32_t> of_template{}; ///< and the slot of the template inside whose shell that is
   };
 
   struct blank {
     cell place;
     unique_fd process; ///< a pidfd
-    unique_fd events;  ///< the node's ends; those up to `log` are the function's later
-    unique_fd answers;
-    unique_fd log;
-    unique_fd set_up;
+    channel_ends ends; ///< the node's; all but `set_up` are the function's later
+  };
+
+  /// A template and the shells inside its own. It stays until the last of them has gone, since it holds their PID
+  /// namespaces; its process, which holds the memory, may end before.
+  struct template_home {
+    cell place;
+    unique_fd process; ///< a pidfd
+    control_channel control;
+    sandbox_spec of;
+    std::list<cell> shells{}; ///< without a sandbox yet
+    uint32_t sandboxes = 0;
+    bool fit = false; ///< it may be copied
+    bool frozen = false;
+    bool ended = false; ///< it has been buried
   };
 
   std::string mount_point() const { return settings_.run_dir + "/root"; }
   caf::error try_a_sandbox();
   caf::error ensure_zygote();
   caf::error open_ways_in(cell& place) const;
-  caf::expected<cell> make_cell();
+  caf::expected<cell> make_cell(cgroup_entry how = cgroup_entry::birth);
   caf::expected<cell> take_cell();
   void take_back(cell used);
   void drop(cell unused);
@@ -65,20 +83,43 @@ private:
   caf::expected<blank> make_blank_in(cell place);
   caf::expected<blank> take_blank(network reach);
   caf::error ensure_egress();
-  caf::expected<blank> connect(blank to);
+  caf::error connect(int pid);
+  caf::expected<blank> connected(blank to);
   std::optional<blank> take_first(std::list<blank>& of);
   void discard_dead(blank dead);
   void discard_dead_blanks();
   caf::expected<preparation> try_to_prepare_one();
   void discard(blank unused);
   caf::error give(blank& to, const sandbox_spec& spec, int bundle);
-  caf::error wait_for_set_up(const blank& child);
+  caf::error wait_for_set_up(const unique_fd& set_up);
   sandbox_process hand_over(blank done);
+  caf::expected<sandbox_process> launch_from_blank(const sandbox_spec& spec);
+
+  static sandbox_process describe(blank& done);
+
+  // factory_templates.cpp
+  caf::expected<cell> make_shell(const sandbox_spec& spec, const template_home* around);
+  caf::error furnish(cell& shell, const unique_fd& set_up, const sandbox_spec& spec);
+  bool end_holder(const cell& of);
+  void leave_shell(cell left);
+  caf::expected<sandbox_process> launch_template(const sandbox_spec& spec);
+  void condemn(template_home& which);
+  void bury_template(template_home& which);
+  void let_go(uint32_t template_slot);
+  void remove_if_unused(uint32_t template_slot);
+  caf::expected<sandbox_process> launch_copy(const sandbox_spec& spec);
+  caf::expected<blank> copy(template_home& from);
+  caf::expected<cell> take_shell(template_home& in);
+  caf::expected<unique_fd> send_in(template_home& from, const cell& shell, const channel_ends& ends);
+  bool is_new_child(int pidfd) const;
+  bool knows(int pid) const;
+  caf::expected<preparation> prepare_templates();
 
   factory_settings settings_;
   node_cgroup cgroup_;
   std::unique_ptr<zygote_process> zygote_;
   std::map<uint32_t, cell> live_; ///< by slot
+  std::map<uint32_t, template_home> templates_;
   std::vector<cell> ready_;
   std::list<blank> blanks_;                ///< the oldest first
   std::list<blank> connected_;             ///< the same with a way out

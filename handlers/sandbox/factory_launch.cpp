@@ -11,8 +11,6 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/mount.h>
-#include <sys/socket.h>
 
 namespace troupe::handlers {
 namespace {
@@ -21,63 +19,16 @@ caf::error failed(const char* step, int error) {
   return make_error(errc::sandbox_failed, std::string{step} + ": " + std::strerror(error));
 }
 
-/// The descriptors of a launch: the node's ends, and those that go to the child.
-struct launch_ends {
-  unique_fd events;
-  unique_fd answers;
-  unique_fd log;
-  unique_fd set_up;
-  unique_fd child_events;
-  unique_fd child_answers;
-  unique_fd child_log;
-  unique_fd child_set_up;
-};
-
-bool make_pipe(unique_fd& reading, unique_fd& writing) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return false;
-  reading.reset(ends[0]);
-  writing.reset(ends[1]);
-  return true;
-}
-
-bool make_sockets(unique_fd& ours, unique_fd& childs) {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return false;
-  ours.reset(ends[0]);
-  childs.reset(ends[1]);
-  return true;
-}
-
-caf::expected<launch_ends> make_ends() {
-  launch_ends result;
-  if (!make_pipe(result.child_events, result.events) || !make_pipe(result.answers, result.child_answers)
-      || !make_pipe(result.log, result.child_log) || !make_sockets(result.set_up, result.child_set_up))
-    return failed("make a pipe or socket", errno);
-  for (const unique_fd* ours : {&result.events, &result.answers, &result.log, &result.set_up})
-    if (::fcntl(ours->get(), F_SETFL, O_NONBLOCK) != 0)
-      return failed("set up a pipe or socket", errno);
-  // A large event or answer needs fewer turns; a page is taken only when it is written to.
-  for (const unique_fd* ours : {&result.events, &result.answers})
-    ::fcntl(ours->get(), F_SETPIPE_SZ, static_cast<int>(limits::channel_pipe_bytes)); // it may stay smaller
-  return result;
-}
-
-/// The bundle as a mount of its own that nobody has attached yet: read-only whatever the directory is.
-caf::expected<unique_fd> mount_bundle(const std::string& directory) {
-  unique_fd mount{::open_tree(AT_FDCWD, directory.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)};
-  if (!mount)
-    return failed("open the bundle", errno);
-  mount_attr attributes{};
-  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0)
-    return failed("make the bundle read-only", errno);
-  return mount;
-}
-
 } // namespace
+
+launch_request request_of(const sandbox_spec& spec) {
+  return {.handler = spec.handler,
+          .function_name = spec.function_name,
+          .function_version = spec.function_version,
+          .memory_mb = spec.memory_mb,
+          .ephemeral_storage_mb = spec.ephemeral_storage_mb,
+          .environment = spec.environment};
+}
 
 caf::expected<zygote_factory::blank> zygote_factory::make_blank() {
   if (auto err = ensure_zygote())
@@ -94,11 +45,7 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
     take_back(std::move(place));
     return ends.error();
   }
-  std::vector<int> fds(launch_fd::first_cgroup);
-  fds[launch_fd::events] = ends->child_events.get();
-  fds[launch_fd::answers] = ends->child_answers.get();
-  fds[launch_fd::log] = ends->child_log.get();
-  fds[launch_fd::set_up] = ends->child_set_up.get();
+  std::vector<int> fds = ends->childs.numbers();
   if (place.birthplace)
     fds.push_back(place.birthplace.get());
   for (const unique_fd& join : place.joins)
@@ -113,8 +60,7 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
   place.birthplace.reset();
   place.guard = zygote_->shared_keeper();
   place.pid = child->pid;
-  return blank{std::move(place),         std::move(child->pidfd), std::move(ends->events),
-               std::move(ends->answers), std::move(ends->log),    std::move(ends->set_up)};
+  return blank{std::move(place), std::move(child->pidfd), std::move(ends->ours)};
 }
 
 /// The oldest that lives.
@@ -138,9 +84,9 @@ caf::expected<zygote_factory::blank> zygote_factory::take_blank(network reach) {
       return std::move(*waiting);
   }
   if (auto waiting = take_first(blanks_))
-    return reach == network::egress ? connect(std::move(*waiting)) : caf::expected<blank>{std::move(*waiting)};
+    return reach == network::egress ? connected(std::move(*waiting)) : caf::expected<blank>{std::move(*waiting)};
   auto made = make_blank();
-  return made && reach == network::egress ? connect(std::move(*made)) : std::move(made);
+  return made && reach == network::egress ? connected(std::move(*made)) : std::move(made);
 }
 
 caf::error zygote_factory::ensure_egress() {
@@ -153,15 +99,20 @@ caf::error zygote_factory::ensure_egress() {
   return {};
 }
 
-/// Gives a blank sandbox, which nobody has had yet, its way out.
-caf::expected<zygote_factory::blank> zygote_factory::connect(blank to) {
-  const std::string path = "/proc/" + std::to_string(to.place.pid) + "/ns/net"; // not waited for: the id is its own
+/// Gives a process's network its way out.
+caf::error zygote_factory::connect(int pid) {
+  if (auto err = ensure_egress())
+    return err;
+  const std::string path = "/proc/" + std::to_string(pid) + "/ns/net"; // not waited for: the id is its own
   const unique_fd inside{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  caf::error problem;
   if (!inside)
-    problem = failed("open a sandbox's network", errno);
-  else if (auto plug = egress_->plug(inside.get()); !plug)
-    problem = plug.error();
+    return failed("open a sandbox's network", errno);
+  auto plug = egress_->plug(inside.get());
+  return plug ? caf::error{} : plug.error();
+}
+
+caf::expected<zygote_factory::blank> zygote_factory::connected(blank to) {
+  auto problem = connect(to.place.pid);
   if (!problem)
     return to;
   discard(std::move(to));
@@ -169,7 +120,7 @@ caf::expected<zygote_factory::blank> zygote_factory::connect(blank to) {
 }
 
 void zygote_factory::discard_dead(blank dead) {
-  spdlog::warn("a blank sandbox is gone: {}", what_of(wait_for_set_up(dead)));
+  spdlog::warn("a blank sandbox is gone: {}", what_of(wait_for_set_up(dead.ends.set_up)));
   discard(std::move(dead));
 }
 
@@ -201,22 +152,16 @@ void zygote_factory::discard(blank unused) {
 caf::error zygote_factory::give(blank& to, const sandbox_spec& spec, int bundle) {
   if (auto err = to.place.group.limit({.memory_mb = spec.memory_mb}))
     return err;
-  const std::string request = encode({.handler = spec.handler,
-                                      .function_name = spec.function_name,
-                                      .function_version = spec.function_version,
-                                      .memory_mb = spec.memory_mb,
-                                      .ephemeral_storage_mb = spec.ephemeral_storage_mb,
-                                      .environment = spec.environment});
   const int fds[] = {bundle};
   // It fails when the process has ended, and that has left a report.
-  wire::send_message(to.set_up.get(), request, fds);
-  return wait_for_set_up(to);
+  wire::send_message(to.ends.set_up.get(), encode(request_of(spec)), fds);
+  return wait_for_set_up(to.ends.set_up);
 }
 
-caf::error zygote_factory::wait_for_set_up(const blank& child) {
-  if (!wait_readable(child.set_up.get(), settings_.reply_time))
+caf::error zygote_factory::wait_for_set_up(const unique_fd& set_up) {
+  if (!wait_readable(set_up.get(), settings_.reply_time))
     return make_error(errc::sandbox_failed, "set up the sandbox: it takes too long");
-  const auto message = wire::receive_message(child.set_up.get(), sizeof(step_report));
+  const auto message = wire::receive_message(set_up.get(), sizeof(step_report));
   const auto report = message ? message_of<step_report>(message->bytes) : std::nullopt;
   if (!report)
     return make_error(errc::sandbox_failed, "set up the sandbox: the process ended");
@@ -225,21 +170,37 @@ caf::error zygote_factory::wait_for_set_up(const blank& child) {
   return {};
 }
 
+sandbox_process zygote_factory::describe(blank& done) {
+  return {.slot = done.place.slot,
+          .pid = done.place.pid,
+          .pidfd = std::move(done.process),
+          .events = std::move(done.ends.events),
+          .answers = std::move(done.ends.answers),
+          .log = std::move(done.ends.log),
+          .memory_peak = done.place.group.open_memory_peak(),
+          .memory_now = done.place.group.open_memory_now(),
+          .standstill = done.place.group.open_freezer()};
+}
+
 sandbox_process zygote_factory::hand_over(blank done) {
-  sandbox_process result{.slot = done.place.slot,
-                         .pid = done.place.pid,
-                         .pidfd = std::move(done.process),
-                         .events = std::move(done.events),
-                         .answers = std::move(done.answers),
-                         .log = std::move(done.log),
-                         .memory_peak = done.place.group.open_memory_peak(),
-                         .memory_now = done.place.group.open_memory_now(),
-                         .standstill = done.place.group.open_freezer()};
+  sandbox_process result = describe(done);
   live_.emplace(result.slot, std::move(done.place));
   return result;
 }
 
 caf::expected<sandbox_process> zygote_factory::launch(const sandbox_spec& spec) {
+  if (spec.role == sandbox_role::its_template)
+    return launch_template(spec);
+  if (spec.copy_of) {
+    auto copied = launch_copy(spec);
+    if (copied)
+      return copied;
+    spdlog::error("a template of {} could not be copied: {}", spec.function_name, what_of(copied.error()));
+  }
+  return launch_from_blank(spec);
+}
+
+caf::expected<sandbox_process> zygote_factory::launch_from_blank(const sandbox_spec& spec) {
   const auto bundle = mount_bundle(spec.bundle_dir);
   if (!bundle)
     return bundle.error();

@@ -34,15 +34,6 @@ void write_map(const std::string& path, const std::string& line) {
   check(::write(file.get(), line.data(), line.size()), "write an id map");
 }
 
-void raise_loopback() {
-  const unique_fd socket{
-    static_cast<int>(check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "open a socket for lo"))};
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  check(::ioctl(socket.get(), SIOCSIFFLAGS, &request), "raise lo");
-}
-
 void configure(int filesystem, const char* key, const std::string& value) {
   check(::fsconfig(filesystem, FSCONFIG_SET_STRING, key, value.c_str(), 0), "configure /tmp");
 }
@@ -55,6 +46,12 @@ unique_fd make_tmp() {
   check(::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "make a tmpfs for /tmp");
   return unique_fd{static_cast<int>(
     check(::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), "make a mount for /tmp"))};
+}
+
+void write_id_maps(pid_t pid, const std::string& line) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  write_map(process + "/uid_map", line);
+  write_map(process + "/gid_map", line);
 }
 
 } // namespace
@@ -78,17 +75,26 @@ uint64_t sandbox_namespaces() noexcept {
 void write_id_maps(pid_t pid, uint32_t slot) {
   // The first range is the zygote's own.
   const uint64_t first = (uint64_t{slot} + 1) * limits::sandbox_ids;
-  const std::string line = "0 " + std::to_string(first) + " " + std::to_string(limits::sandbox_ids) + "\n";
-  const std::string process = "/proc/" + std::to_string(pid);
-  write_map(process + "/uid_map", line);
-  write_map(process + "/gid_map", line);
+  write_id_maps(pid, "0 " + std::to_string(first) + " " + std::to_string(limits::sandbox_ids) + "\n");
+}
+
+void write_same_id_maps(pid_t pid) {
+  write_id_maps(pid, "0 0 " + std::to_string(limits::sandbox_ids) + "\n");
+}
+
+bool raise_loopback() noexcept {
+  const unique_fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  return socket && ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
 sandbox_parts make_parts() {
   sandbox_parts parts;
   parts.tmp = make_tmp();
   check(::unshare(CLONE_NEWNET), "make a network namespace");
-  raise_loopback();
+  check(raise_loopback() ? 0 : -1, "raise lo");
   parts.network.reset(
     static_cast<int>(check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "open a network namespace")));
   return parts;

@@ -21,6 +21,12 @@ uint64_t sandbox_namespaces() noexcept;
 /// Gives a child in a fresh user namespace the ids 0 to limits::sandbox_ids - 1, on the range of its slot.
 void write_id_maps(pid_t pid, uint32_t slot);
 
+/// Gives it the ids of the caller's user namespace as they are.
+void write_same_id_maps(pid_t pid);
+
+/// Raises lo in the calling process's network namespace; false with errno set. Allocates nothing.
+bool raise_loopback() noexcept;
+
 /// What a sandbox needs and what takes long to make: done ahead, of one user namespace with the zygote.
 struct sandbox_parts {
   unique_fd network; ///< a namespace with nothing but lo, which is up

@@ -136,10 +136,13 @@ constexpr const char* zygote_group = "/zygote";
 
 cgroup_layout find_cgroups(std::string_view mountinfo) {
   const auto mounts = cgroup_mounts(mountinfo);
-  return {.memory = find_controller(mounts, "memory"),
-          .pids = find_controller(mounts, "pids"),
-          .cpu = find_controller(mounts, "cpu"),
-          .freezer = find_freezer(mounts)};
+  cgroup_layout result{.memory = find_controller(mounts, "memory"),
+                       .pids = find_controller(mounts, "pids"),
+                       .cpu = find_controller(mounts, "cpu"),
+                       .freezer = find_freezer(mounts)};
+  if (const auto other = find_controller(mounts, "freezer"); other != result.freezer)
+    result.late_freezer = other;
+  return result;
 }
 
 node_cgroup::node_cgroup(cgroup_layout layout, node_cgroup_settings settings)

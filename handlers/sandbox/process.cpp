@@ -50,8 +50,12 @@ std::optional<siginfo_t> reap(int pidfd, std::chrono::milliseconds limit) noexce
   return info;
 }
 
+void send_kill(int pidfd) noexcept {
+  ::pidfd_send_signal(pidfd, SIGKILL, nullptr, 0);
+}
+
 std::optional<siginfo_t> kill_and_reap(int pidfd, std::chrono::milliseconds limit) noexcept {
-  ::pidfd_send_signal(pidfd, SIGKILL, nullptr, 0); // fails when it has ended by itself
+  send_kill(pidfd);
   return reap(pidfd, limit);
 }
 

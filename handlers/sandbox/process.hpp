@@ -22,6 +22,9 @@ int id_of(int pidfd);
 /// Waits for the end of a child and takes its status; nullopt when `limit` passes first or it is no child of ours.
 std::optional<siginfo_t> reap(int pidfd, std::chrono::milliseconds limit) noexcept;
 
+/// SIGKILL; nothing happens when it has ended.
+void send_kill(int pidfd) noexcept;
+
 /// SIGKILL, and then as `reap`. For the first process of a PID namespace that is the end of all in it.
 std::optional<siginfo_t> kill_and_reap(int pidfd, std::chrono::milliseconds limit) noexcept;
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@ namespace troupe::handlers {
 enum class network : uint8_t {
   none,   ///< its own loopback
   egress, ///< out, but not to the machine, to other sandboxes or to link-local addresses
+};
+
+/// What a process is for that loads a handler.
+enum class sandbox_role : uint8_t {
+  sandbox,
+  its_template, ///< of its revision's further sandboxes, which are copies of it; it runs nothing itself
 };
 
 /// What a sandbox is made of.
@@ -34,6 +41,9 @@ struct sandbox_spec {
   uint32_t ephemeral_storage_mb = limits::ephemeral_storage_mb_default; ///< size of /tmp
   network reach = network::none;
   std::map<std::string, std::string> environment;
+  sandbox_role role = sandbox_role::sandbox;
+  /// The slot of a template of the same revision that was found fit: the sandbox is to be a copy of it.
+  std::optional<uint32_t> copy_of{};
 };
 
 /// A running sandbox process, owned by exactly one actor. `slot` names what the factory keeps for it (cgroup,
@@ -87,8 +97,13 @@ public:
   virtual ~sandbox_factory() = default;
 
   /// Makes a sandbox; returns once its process exists (it reports `ready` or `failed` among its answers itself).
-  /// Fails with sandbox_failed; a zygote that died is started again first.
+  /// Fails with sandbox_failed; a zygote that died is started again first. A template that cannot be copied is killed,
+  /// and the sandbox loads the handler itself.
   virtual caf::expected<sandbox_process> launch(const sandbox_spec& spec) = 0;
+
+  /// Of a template that has loaded its handler: whether it can be copied. Fails with sandbox_failed, saying why not: it
+  /// has threads or child processes, which a copy would lack, or open files and sockets, which copies would share.
+  virtual caf::error examine(const sandbox_process& loaded) = 0;
 
   /// Kills whatever is left of it, waits for its end, and takes its resources back.
   virtual sandbox_death bury(sandbox_process process) = 0;

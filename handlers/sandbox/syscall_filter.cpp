@@ -1,6 +1,7 @@
 #include "handlers/sandbox/syscall_filter.hpp"
 
 #include "handlers/sandbox/check.hpp"
+#include "handlers/sandbox/shell.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <cerrno>
@@ -77,7 +78,9 @@ constexpr const char* allowed_calls[] = {
 
 class filter_builder {
 public:
-  filter_builder() : context_{seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release} {
+  /// Whatever no rule is about is refused, or allowed.
+  explicit filter_builder(uint32_t otherwise = SCMP_ACT_ERRNO(EPERM))
+    : context_{seccomp_init(otherwise), seccomp_release} {
     if (!context_)
       fail(ENOMEM, "begin the system-call filter");
     // A search by halves, and no change of what runs it: no_new_privs is a step of its own.
@@ -87,7 +90,9 @@ public:
 
   void allow(const char* name) { add(SCMP_ACT_ALLOW, name, {}); }
   void allow(const char* name, std::initializer_list<scmp_arg_cmp> when) { add(SCMP_ACT_ALLOW, name, when); }
-  void refuse(const char* name, int error) { add(SCMP_ACT_ERRNO(static_cast<uint32_t>(error)), name, {}); }
+  void refuse(const char* name, int error, std::initializer_list<scmp_arg_cmp> when = {}) {
+    add(SCMP_ACT_ERRNO(static_cast<uint32_t>(error)), name, when);
+  }
 
   std::vector<sock_filter> program() const {
     const unique_fd file{
@@ -194,8 +199,33 @@ void limit_personality(filter_builder& filter) {
     filter.allow("personality", {equals(0, persona)});
 }
 
-std::vector<sock_filter> build() {
+/// What a child of a template needs between entering a shell and having dropped what that gave it.
+constexpr int entry_options[] = {PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_SECCOMP};
+
+void allow_entries(filter_builder& filter) {
+  filter.allow("setns", {equals(1, shell_namespaces())});
+  filter.allow("capset");
+  for (const int option : entry_options)
+    filter.allow("prctl", {equals(0, static_cast<uint64_t>(option))});
+}
+
+/// A sandbox that is a child of the node could make others, which the node would have to wait for.
+std::vector<sock_filter> build_entry_filter() {
+  filter_builder filter{SCMP_ACT_ALLOW};
+  filter.refuse("setns", EPERM);
+  filter.refuse("capset", EPERM);
+  for (const int option : entry_options)
+    filter.refuse("prctl", EPERM, {equals(0, static_cast<uint64_t>(option))});
+  filter.refuse("clone", EPERM, {equals(0, CLONE_PARENT, CLONE_PARENT)});
+  return filter.program();
+}
+
+enum class filter_for : uint8_t { sandbox, its_template };
+
+std::vector<sock_filter> build(filter_for whom) {
   filter_builder filter;
+  if (whom == filter_for::its_template)
+    allow_entries(filter);
   for (const char* group : allowed_calls) {
     std::istringstream names{group};
     for (std::string name; names >> name;)
@@ -211,17 +241,39 @@ std::vector<sock_filter> build() {
   return filter.program();
 }
 
-std::vector<sock_filter> prepared; // by the zygote, read by its children
+// By the zygote; read by its children.
+std::vector<sock_filter> for_sandbox;
+std::vector<sock_filter> for_template;
+std::vector<sock_filter> for_entered;
+
+sock_fprog program_of(const std::vector<sock_filter>& filter) noexcept {
+  return {static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())}; // it is only read
+}
+
+bool load(const std::vector<sock_filter>& filter) noexcept {
+  const sock_fprog program = program_of(filter);
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
 
 } // namespace
 
-void prepare_syscall_filter() {
-  prepared = build();
+void prepare_syscall_filters() {
+  for_sandbox = build(filter_for::sandbox);
+  for_template = build(filter_for::its_template);
+  for_entered = build_entry_filter();
 }
 
 bool load_syscall_filter() noexcept {
-  const sock_fprog program{static_cast<unsigned short>(prepared.size()), prepared.data()};
-  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+  return load(for_sandbox);
+}
+
+bool load_template_filter() noexcept {
+  return load(for_template);
+}
+
+bool load_entry_filter() noexcept {
+  const sock_fprog program = program_of(for_entered); // seccomp itself is refused by now
+  return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 } // namespace troupe::handlers

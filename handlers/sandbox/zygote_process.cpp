@@ -49,7 +49,7 @@ bool keeper::running() const noexcept {
 }
 
 zygote_process::zygote_process(int group, unique_fd pidfd, unique_fd control, std::chrono::milliseconds reply_time)
-  : group_{group}, pidfd_{std::move(pidfd)}, control_{std::move(control)}, reply_time_{reply_time} {}
+  : group_{group}, pidfd_{std::move(pidfd)}, control_{"the zygote", std::move(control), reply_time} {}
 
 caf::expected<std::unique_ptr<zygote_process>> zygote_process::start(const zygote_options& options) {
   int control[2];
@@ -75,19 +75,19 @@ caf::expected<std::unique_ptr<zygote_process>> zygote_process::start(const zygot
 
 /// Answers what a zygote asks while it starts.
 caf::error zygote_process::settle(unique_fd life) {
-  if (auto asked = receive(reply_kind::wants_ids, limits::zygote_start_max); !asked)
+  if (auto asked = control_.receive(reply_kind::wants_ids, limits::zygote_start_max); !asked)
     return asked.error();
   if (auto err = map_ids(group_))
     return err;
-  auto kept = ask({request_kind::go_on}, {}, reply_kind::kept);
+  auto kept = control_.ask({request_kind::go_on}, {}, reply_kind::kept);
   if (!kept)
     return kept.error();
   if (kept->fds.size() != 2)
-    return lost("it sent no processes");
+    return control_.lose("it sent no processes");
   keeper_ = std::make_shared<keeper>(std::move(life), std::move(kept->fds[0]));
-  reap(pidfd_.get(), reply_time_); // it has nothing more to do
+  reap(pidfd_.get(), control_.reply_time()); // it has nothing more to do
   pidfd_ = std::move(kept->fds[1]);
-  if (auto ready = receive(reply_kind::ready, limits::zygote_start_max); !ready)
+  if (auto ready = control_.receive(reply_kind::ready, limits::zygote_start_max); !ready)
     return ready.error();
   return {};
 }
@@ -102,9 +102,7 @@ zygote_process::~zygote_process() {
 /// ends when it sees that the zygote has. Either the answer that names it is still in the socket, or it is still in
 /// the zygote's process group.
 void zygote_process::reap_unreported() {
-  while (auto message = wire::receive_message(control_.get(), sizeof(zygote_reply)))
-    for (const unique_fd& process : message->fds)
-      kill_and_reap(process.get(), limits::kill_time_max);
+  control_.kill_unreported();
   // A child that has been reported may still be in the group, too, on its way out of it; so this wait has an end.
   const auto until = std::chrono::steady_clock::now() + limits::kill_time_max;
   while (std::chrono::steady_clock::now() < until) {
@@ -118,54 +116,30 @@ void zygote_process::reap_unreported() {
 }
 
 bool zygote_process::usable() const noexcept {
-  return !lost_ && is_running(pidfd_.get()) && keeper_->running();
+  return !control_.lost() && is_running(pidfd_.get()) && keeper_->running();
 }
 
 caf::expected<zygote_process::child> zygote_process::launch(const zygote_request& request, std::span<const int> fds) {
-  auto launched = ask(request, fds, reply_kind::launched);
+  auto launched = control_.ask(request, fds, reply_kind::launched);
   if (!launched)
     return std::move(launched.error());
-  if (launched->fds.size() != 1)
-    return lost("it sent no process");
-  parts_prepared_ = launched->reply.parts_prepared;
-  unique_fd& pidfd = launched->fds.front();
-  return child{id_of(pidfd.get()), std::move(pidfd)};
+  auto& processes = launched->fds;
+  if (processes.empty())
+    return control_.lose("it sent no process");
+  for (const unique_fd& messenger : std::span{processes}.subspan(1))
+    if (!reap(messenger.get(), control_.reply_time()))
+      return control_.lose("its messenger does not end");
+  if (request.kind == request_kind::launch)
+    parts_prepared_ = launched->reply.parts_prepared;
+  return child{id_of(processes[0].get()), std::move(processes[0])};
 }
 
 caf::error zygote_process::prepare() {
-  auto prepared = ask({request_kind::prepare}, {}, reply_kind::prepared);
+  auto prepared = control_.ask({request_kind::prepare}, {}, reply_kind::prepared);
   if (!prepared)
     return std::move(prepared.error());
   parts_prepared_ = prepared->reply.parts_prepared;
   return {};
-}
-
-caf::expected<zygote_process::answer> zygote_process::ask(const zygote_request& request, std::span<const int> fds,
-                                                          reply_kind expected) {
-  if (!wire::send_message(control_.get(), bytes_of(request), fds))
-    return lost("it takes no requests");
-  return receive(expected, reply_time_);
-}
-
-caf::expected<zygote_process::answer> zygote_process::receive(reply_kind expected, std::chrono::milliseconds limit) {
-  if (!wait_readable(control_.get(), limit))
-    return lost("it does not answer");
-  auto message = wire::receive_message(control_.get(), sizeof(zygote_reply));
-  if (!message)
-    return lost("it has ended");
-  const auto reply = message_of<zygote_reply>(message->bytes);
-  if (reply && reply->kind == expected)
-    return answer{*reply, std::move(message->fds)};
-  for (const unique_fd& process : message->fds) // a child that could not be completed
-    kill_and_reap(process.get(), limits::kill_time_max);
-  if (reply && reply->kind == reply_kind::failed)
-    return failed(reply->failure.text());
-  return lost("its answer is to another question");
-}
-
-caf::error zygote_process::lost(const char* what) {
-  lost_ = true;
-  return failed(std::string{"the zygote is lost: "} + what);
 }
 
 } // namespace troupe::handlers

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "handlers/sandbox/control_channel.hpp"
 #include "handlers/sandbox/process.hpp"
-#include "handlers/sandbox/zygote_protocol.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <caf/error.hpp>
@@ -29,6 +29,7 @@ public:
   ~keeper();
 
   bool running() const noexcept;
+  int id() const { return id_of(pidfd_.get()); }
 
 private:
   unique_fd life_;
@@ -59,7 +60,8 @@ public:
   /// False once it has died, hung or answered nonsense, or its keeper is gone: then start another.
   bool usable() const noexcept;
 
-  /// Clones a child, which then takes its own set-up steps and reports on its set-up socket (`fds` as in launch_fd).
+  /// Clones a child, which then takes its own set-up steps and reports on its set-up socket. `fds` are as in launch_fd,
+  /// shell_fd or enter_fd, as the request says.
   caf::expected<child> launch(const zygote_request& request, std::span<const int> fds);
 
   /// Of the zygote itself, in the caller's PID namespace.
@@ -74,26 +76,16 @@ public:
   const std::shared_ptr<keeper>& shared_keeper() const noexcept { return keeper_; }
 
 private:
-  struct answer {
-    zygote_reply reply;
-    std::vector<unique_fd> fds;
-  };
-
   zygote_process(int group, unique_fd pidfd, unique_fd control, std::chrono::milliseconds reply_time);
 
   caf::error settle(unique_fd life);
-  caf::expected<answer> ask(const zygote_request& request, std::span<const int> fds, reply_kind expected);
-  caf::expected<answer> receive(reply_kind expected, std::chrono::milliseconds limit);
-  caf::error lost(const char* what);
   void reap_unreported();
 
   int group_;       ///< process group of the zygote and of children before their set-up
   unique_fd pidfd_; ///< of the program that was started, and then of the zygote proper
-  unique_fd control_;
-  std::chrono::milliseconds reply_time_;
+  control_channel control_;
   std::shared_ptr<keeper> keeper_;
   uint32_t parts_prepared_ = 0;
-  bool lost_ = false;
 };
 
 } // namespace troupe::handlers

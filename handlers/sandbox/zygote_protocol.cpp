@@ -8,6 +8,7 @@
 
 #include <msgpack.hpp>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace troupe::handlers {
 namespace {
@@ -65,11 +66,35 @@ std::optional<received_launch> receive_launch(int set_up) {
   if (!message)
     return std::nullopt;
   auto what = decode_launch(message->bytes);
+  if (!what || message->fds.size() > 1) {
+    errno = EBADMSG;
+    return std::nullopt;
+  }
+  return received_launch{std::move(*what), message->fds.empty() ? unique_fd{} : std::move(message->fds.front())};
+}
+
+std::optional<shell_request> receive_shell_request(int set_up, int& bundle) noexcept {
+  errno = 0;
+  auto message = wire::receive_message(set_up, sizeof(shell_request));
+  if (!message)
+    return std::nullopt;
+  const auto what = message_of<shell_request>(message->bytes);
   if (!what || message->fds.size() != 1) {
     errno = EBADMSG;
     return std::nullopt;
   }
-  return received_launch{std::move(*what), std::move(message->fds.front())};
+  bundle = message->fds.front().release();
+  return what;
+}
+
+void report(int set_up, const step_report& what) noexcept {
+  if (::write(set_up, &what, sizeof what) != sizeof what)
+    ::_exit(127);
+}
+
+void report_failure(int set_up, const char* step) noexcept {
+  report(set_up, step_report::of(step, errno));
+  ::_exit(126);
 }
 
 } // namespace troupe::handlers

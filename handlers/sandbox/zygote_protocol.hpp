@@ -27,6 +27,17 @@
 ///   node -> child    launch_request + bundle   a child is cloned ahead of time and waits for this
 ///   child -> node    step_report               of the step that failed, or empty: the sandbox is set up
 ///
+/// For templates (shell.hpp), where a messenger is a process that has ended and that only the node can wait for:
+///
+///   node -> zygote     shell   + descriptors   in the order of shell_fd: namespaces and mounts without a sandbox yet
+///   zygote -> node     launched + pidfds       of the holder, and of messengers
+///   node -> holder     shell_request + bundle  and it answers with a step_report
+///   node -> zygote     enter   + descriptors   in the order of enter_fd: a process that becomes a template in there
+///   zygote -> node     launched + pidfds       of that process, and of a messenger
+///   node -> child      launch_request          without a bundle, which the shell has
+///   node -> template   enter   + descriptors   on its set-up socket, once its handler is loaded: a sandbox in a shell
+///   template -> node   launched + pidfds       as from the zygote. A template holds its function's code: it may lie
+///
 /// At every point the zygote may answer `failed` instead; before `ready` it ends after that. What a function is given
 /// goes to its child only: the memory of the zygote is inherited by every sandbox that comes after.
 namespace troupe::handlers {
@@ -45,7 +56,21 @@ struct launch_fd {
   static constexpr size_t first_cgroup = 4;
 };
 
-enum class request_kind : uint8_t { go_on = 1, prepare, launch };
+/// The descriptors of a shell. From first_other on: a pidfd of the holder that it lies inside, if any, and a `tasks`
+/// for each cgroup.
+struct shell_fd {
+  static constexpr size_t set_up = 0;
+  static constexpr size_t first_other = 1;
+};
+
+/// The descriptors of an entry: those of a launch up to `set_up`, a pidfd of the shell's holder, and a `tasks` for each
+/// cgroup.
+struct enter_fd {
+  static constexpr size_t holder = 4;
+  static constexpr size_t first_cgroup = 5;
+};
+
+enum class request_kind : uint8_t { go_on = 1, prepare, launch, shell, enter };
 enum class reply_kind : uint8_t { wants_ids = 1, kept, ready, prepared, launched, failed };
 
 /// What the child is to serve.
@@ -71,8 +96,14 @@ struct step_report {
 /// Messages of fixed size are sent as they lie in memory: both ends run on one machine.
 struct zygote_request {
   request_kind kind = request_kind::go_on;
-  uint32_t slot = 0;           ///< launch: the number of the child's range of user ids
+  uint32_t slot = 0;           ///< launch, shell: the number of the child's range of user ids
   bool has_birthplace = false; ///< launch: the descriptor first_cgroup is one
+  bool inside = false;         ///< shell: it lies inside another
+};
+
+/// What a shell is for.
+struct shell_request {
+  uint32_t tmp_mb = 0; ///< size of /tmp
 };
 
 struct zygote_reply {
@@ -104,7 +135,7 @@ std::optional<launch_request> decode_launch(std::string_view bytes);
 
 struct received_launch {
   launch_request what;
-  unique_fd bundle; ///< a detached mount
+  unique_fd bundle; ///< a detached mount; none for a template
 };
 
 /// Whether the request is there already.
@@ -112,5 +143,14 @@ bool launch_waits(int set_up) noexcept;
 
 /// Waits for the request on a set-up socket, in the child. nullopt with errno set: 0 when none will come.
 std::optional<received_launch> receive_launch(int set_up);
+
+/// The same for the holder of a shell; `bundle` is a detached mount then.
+std::optional<shell_request> receive_shell_request(int set_up, int& bundle) noexcept;
+
+/// Tells the node, in the child. When not even this can be written, it sees that the process ended too early.
+void report(int set_up, const step_report& what) noexcept;
+
+/// Reports a step that failed, with errno, and ends the process.
+[[noreturn]] void report_failure(int set_up, const char* step) noexcept;
 
 } // namespace troupe::handlers

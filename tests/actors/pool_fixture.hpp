@@ -43,13 +43,20 @@ struct pool_fixture {
     return f;
   }
 
+  static std::string text_of(const sandbox_pool::start& what) {
+    const auto slot = std::to_string(what.slot);
+    if (what.role == handlers::sandbox_role::its_template)
+      return "template " + slot;
+    return what.copy_of ? "copy " + slot + " of " + std::to_string(*what.copy_of) : "start " + slot;
+  }
+
   std::vector<std::string> actions() {
     std::vector<std::string> texts;
     while (auto action = pool.next(now)) {
       if (const auto* give = std::get_if<sandbox_pool::give>(&*action))
         texts.push_back("give " + std::to_string(give->slot) + " " + std::to_string(give->call));
       else if (const auto* start = std::get_if<sandbox_pool::start>(&*action))
-        texts.push_back("start " + std::to_string(start->slot));
+        texts.push_back(text_of(*start));
       else if (const auto* stop = std::get_if<sandbox_pool::stop>(&*action))
         texts.push_back("stop " + std::to_string(stop->slot));
       else

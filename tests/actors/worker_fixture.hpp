@@ -75,6 +75,7 @@ inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer, laun
       seen->specs.push_back(spec);
       return process;
     },
+    [](atom::examine, const process_ptr&) { return std::string{}; },
     [seen](atom::bury, const process_ptr&) {
       ++seen->buried;
       return seen->death;

@@ -24,6 +24,12 @@ namespace {
 
 using troupe::handlers::step;
 
+std::vector<std::span<const step>> lists() {
+  using namespace troupe::handlers;
+  return {blank_steps(),    last_steps(),          shell_steps(),  holder_steps(),
+          template_steps(), last_template_steps(), leaving_steps()};
+}
+
 /// Read by the zygote before its root changes; its children inherit it.
 std::vector<std::string> omitted;
 
@@ -32,9 +38,10 @@ bool is_omitted(const step& what) noexcept {
 }
 
 bool is_step(const std::string& name) {
-  const auto named = [&](const step& each) { return each.name == name; };
-  return std::ranges::any_of(troupe::handlers::blank_steps(), named)
-      || std::ranges::any_of(troupe::handlers::last_steps(), named);
+  for (const auto steps : lists())
+    if (std::ranges::any_of(steps, [&](const step& each) { return each.name == name; }))
+      return true;
+  return false;
 }
 
 /// False when a name is of no step: a test that leaves out nothing would show nothing.
@@ -64,26 +71,8 @@ bool keep_all_descriptors(troupe::handlers::cage_plan& plan) noexcept {
   return true;
 }
 
-void report(int set_up, const troupe::handlers::step_report& what) noexcept {
-  if (::write(set_up, &what, sizeof what) != sizeof what)
-    ::_exit(127);
-}
-
-[[noreturn]] void fail(int set_up, const char* name) noexcept {
-  report(set_up, troupe::handlers::step_report::of(name, errno));
-  ::_exit(126);
-}
-
-void take(std::span<const step> steps, troupe::handlers::cage_plan& plan) noexcept {
-  for (const step& each : steps) {
-    const auto act = !is_omitted(each) ? each.take : each.name == descriptors_step ? keep_all_descriptors : nullptr;
-    if (act != nullptr && !act(plan))
-      fail(plan.set_up, each.name);
-  }
-}
-
 int print_steps() {
-  for (const auto steps : {troupe::handlers::blank_steps(), troupe::handlers::last_steps()})
+  for (const auto steps : lists())
     for (const step& each : steps)
       std::puts(each.name);
   return 0;
@@ -91,22 +80,15 @@ int print_steps() {
 
 } // namespace
 
-// In place of cage.cpp, which the linker leaves in its library, since all that it defines is here.
+// In place of cage_runner.cpp, which the linker leaves in its library, since all that it defines is here.
 namespace troupe::handlers {
 
-void give_up(const char* step) noexcept {
-  fail(cage_set_up, step);
-}
-
-void build_cage(cage_plan plan) noexcept {
-  take(blank_steps(), plan);
-}
-
-void close_cage(int bundle, unsigned tmp_mb) noexcept {
-  cage_plan plan{.set_up = cage_set_up, .bundle = bundle, .tmp_mb = tmp_mb};
-  take(last_steps(), plan);
-  report(cage_set_up, {});
-  ::close(cage_set_up);
+void take(std::span<const step> steps, cage_plan& plan) noexcept {
+  for (const step& each : steps) {
+    const auto act = !is_omitted(each) ? each.take : each.name == descriptors_step ? keep_all_descriptors : nullptr;
+    if (act != nullptr && !act(plan))
+      report_failure(plan.set_up, each.name);
+  }
 }
 
 } // namespace troupe::handlers

@@ -25,6 +25,12 @@ def prepare_zygote():
     time.tzset()
 
 
+def renew_process():
+    """In a copy of a sandbox: what differs from one to the other."""
+    troupe_context.function.renew_log_stream()
+    os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] = troupe_context.function.log_stream_name
+
+
 def prepare_process(handler, name, version, memory_mb, task_root, variables):
     """In the sandbox, before the handler is loaded."""
     function = troupe_context.function = troupe_context.Function(name, version, memory_mb)

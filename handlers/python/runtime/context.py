@@ -47,7 +47,10 @@ class Function:
         self.memory_mb = str(memory_mb)  # a string of digits on AWS, too
         self.arn = f"arn:aws:lambda:local:000000000000:function:{name}"
         self.log_group_name = f"/aws/lambda/{name}"
-        self.log_stream_name = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{os.urandom(16).hex()}"
+        self.renew_log_stream()
+
+    def renew_log_stream(self):
+        self.log_stream_name = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{self.version}]{os.urandom(16).hex()}"
 
 
 function = Function("", "", 0)  # the one of this process; set when the sandbox is made

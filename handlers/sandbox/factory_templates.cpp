@@ -1,0 +1,323 @@
+// The factory's templates: processes that have loaded a handler, and are copied in place of loading it again.
+#include "config/errc.hpp"
+#include "handlers/sandbox/factory.hpp"
+#include "handlers/sandbox/process.hpp"
+#include "handlers/sandbox/small_file.hpp"
+#include "handlers/wire/fd_passing.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <sstream>
+#include <utility>
+
+#include <signal.h>
+#include <sys/wait.h>
+
+namespace troupe::handlers {
+namespace {
+
+namespace fs = std::filesystem;
+
+caf::error failed(const std::string& what) {
+  return make_error(errc::sandbox_failed, what);
+}
+
+/// Descriptors of a loaded handler's process: /dev/null, twice the log, the set-up socket and its channel.
+constexpr long descriptors_of_a_template = 6;
+/// Threads of a template's shell: the holder's and its own.
+constexpr uint64_t threads_of_a_template = 2;
+
+long count_of(const std::string& directory) {
+  std::error_code error;
+  return std::distance(fs::directory_iterator{directory, error}, fs::directory_iterator{});
+}
+
+/// In the order of enter_fd.
+std::vector<int> fds_to_enter(const unique_fd& holder, const std::vector<unique_fd>& joins, const channel_ends& ends) {
+  std::vector<int> result = ends.numbers();
+  result.push_back(holder.get());
+  for (const unique_fd& join : joins)
+    result.push_back(join.get());
+  return result;
+}
+
+bool has_socket(const std::string& descriptors) {
+  std::error_code error;
+  long sockets = 0;
+  for (const auto& entry : fs::directory_iterator{descriptors, error})
+    sockets += fs::read_symlink(entry.path(), error).string().starts_with("socket:") ? 1 : 0;
+  return sockets > 1; // one is ours
+}
+
+} // namespace
+
+// -- shells ----------------------------------------------------------------------------------------------------------
+
+/// A shell for that function, inside a template's unless that is null.
+caf::expected<zygote_factory::cell> zygote_factory::make_shell(const sandbox_spec& spec, const template_home* around) {
+  if (auto err = ensure_zygote())
+    return err;
+  if (around != nullptr && around->place.guard != zygote_->shared_keeper())
+    return failed("the template belongs to a zygote that is gone");
+  auto place = make_cell(cgroup_entry::joining);
+  if (!place)
+    return place.error();
+  auto sockets = make_set_up_ends();
+  if (!sockets) {
+    drop(std::move(*place));
+    return sockets.error();
+  }
+  std::vector<int> fds{sockets->childs.set_up.get()};
+  if (around != nullptr)
+    fds.push_back(around->place.holder.get());
+  for (const unique_fd& join : place->joins)
+    fds.push_back(join.get());
+  auto holder = zygote_->launch({.kind = request_kind::shell, .slot = place->slot, .inside = around != nullptr}, fds);
+  if (!holder) {
+    drop(std::move(*place));
+    return holder.error();
+  }
+  place->holder = std::move(holder->pidfd);
+  place->guard = zygote_->shared_keeper();
+  if (around != nullptr)
+    place->of_template = around->place.slot;
+  sockets->childs.set_up.reset(); // or the holder's end would not be seen
+  if (auto err = furnish(*place, sockets->ours.set_up, spec)) {
+    leave_shell(std::move(*place));
+    return err;
+  }
+  return place;
+}
+
+caf::error zygote_factory::furnish(cell& shell, const unique_fd& set_up, const sandbox_spec& spec) {
+  const auto bundle = mount_bundle(spec.bundle_dir);
+  if (!bundle)
+    return bundle.error();
+  if (auto err = shell.group.limit({.memory_mb = spec.memory_mb}))
+    return err;
+  const int fds[] = {bundle->get()};
+  wire::send_message(set_up.get(), bytes_of(shell_request{spec.ephemeral_storage_mb}), fds);
+  if (auto err = wait_for_set_up(set_up))
+    return err;
+  return spec.reach == network::egress ? connect(id_of(shell.holder.get())) : caf::error{};
+}
+
+/// Ends the holder, and with it whatever is in the shell. False when that takes too long.
+bool zygote_factory::end_holder(const cell& of) {
+  constexpr auto soon = std::chrono::milliseconds{100};
+  of.group.open_freezer().thaw();
+  if (kill_and_reap(of.holder.get(), soon))
+    return true;
+  // A holder ends after everybody in there. A template can make processes whose parent is the node, which does not know
+  // of them: they have ended, too, and wait for it.
+  for (const auto& thread : fs::directory_iterator{"/proc/self/task"}) {
+    std::istringstream children{read_small_file(thread.path() / "children").value_or("")};
+    for (int pid = 0; children >> pid;)
+      if (!knows(pid))
+        reap(open_process(pid).get(), std::chrono::milliseconds{0});
+  }
+  return reap(of.holder.get(), limits::kill_time_max).has_value();
+}
+
+/// The process in it has been reaped.
+void zygote_factory::leave_shell(cell left) {
+  const auto around = left.of_template;
+  if (!end_holder(left)) {
+    spdlog::error("shell {} does not end; its memory stays in use", left.slot);
+    live_.emplace(left.slot, std::move(left));
+    return;
+  }
+  left.guard.reset();
+  // Only a template can have got into the group of another shell.
+  if (!left.group.remove() && around && templates_.contains(*around)) {
+    spdlog::error("template {} is where it must not be", *around);
+    condemn(templates_.at(*around));
+  }
+  drop(std::move(left));
+}
+
+// -- templates -------------------------------------------------------------------------------------------------------
+
+caf::expected<sandbox_process> zygote_factory::launch_template(const sandbox_spec& spec) {
+  auto place = make_shell(spec, nullptr);
+  if (!place)
+    return place.error();
+  auto ends = make_ends();
+  auto child = ends
+               ? zygote_->launch({.kind = request_kind::enter}, fds_to_enter(place->holder, place->joins, ends->childs))
+               : caf::expected<zygote_process::child>{ends.error()};
+  if (!child) {
+    leave_shell(std::move(*place));
+    return child.error();
+  }
+  ends->childs = {};
+  place->joins.clear();
+  place->pid = child->pid;
+  blank made{std::move(*place), std::move(child->pidfd), std::move(ends->ours)};
+  wire::send_message(made.ends.set_up.get(), encode(request_of(spec)));
+  if (auto err = wait_for_set_up(made.ends.set_up)) {
+    discard(std::move(made));
+    return err;
+  }
+  sandbox_process result = describe(made);
+  templates_.emplace(result.slot,
+                     template_home{.place = std::move(made.place),
+                                   .process = open_process(result.pid),
+                                   .control = {"the template", std::move(made.ends.set_up), settings_.reply_time},
+                                   .of = spec});
+  return result;
+}
+
+caf::error zygote_factory::examine(const sandbox_process& loaded) {
+  const auto found = templates_.find(loaded.slot);
+  if (found == templates_.end())
+    return failed("there is no such template");
+  const std::string process = "/proc/" + std::to_string(loaded.pid);
+  if (count_of(process + "/task") != 1 || found->second.place.group.processes() > threads_of_a_template)
+    return failed("it has started threads or processes");
+  if (count_of(process + "/fd") > descriptors_of_a_template)
+    return failed(has_socket(process + "/fd") ? "it has opened sockets" : "it holds files open");
+  found->second.fit = true;
+  return {};
+}
+
+/// It has asked for its end, in what it answered or did.
+void zygote_factory::condemn(template_home& which) {
+  which.place.group.open_freezer().thaw();
+  send_kill(which.process.get());
+  which.control.lose("it was killed");
+}
+
+/// One of its sandboxes has gone.
+void zygote_factory::let_go(uint32_t template_slot) {
+  if (const auto found = templates_.find(template_slot); found != templates_.end())
+    --found->second.sandboxes;
+  remove_if_unused(template_slot);
+}
+
+/// Its process has been reaped. The home stays as long as there are sandboxes in it.
+void zygote_factory::bury_template(template_home& which) {
+  which.ended = true;
+  for (auto& shell : std::exchange(which.shells, {}))
+    leave_shell(std::move(shell));
+  remove_if_unused(which.place.slot);
+}
+
+void zygote_factory::remove_if_unused(uint32_t template_slot) {
+  const auto found = templates_.find(template_slot);
+  if (found == templates_.end() || !found->second.ended || found->second.sandboxes > 0)
+    return;
+  cell place = std::move(found->second.place);
+  templates_.erase(found);
+  leave_shell(std::move(place));
+}
+
+// -- copies ----------------------------------------------------------------------------------------------------------
+
+/// A template may say what it likes: the process must be one that this factory does not know yet, and a child.
+bool zygote_factory::is_new_child(int pidfd) const {
+  siginfo_t ignored{};
+  return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &ignored, WEXITED | WNOHANG | WNOWAIT) == 0
+      && !knows(id_of(pidfd));
+}
+
+bool zygote_factory::knows(int pid) const {
+  const auto is_in = [pid](const cell& place) {
+    return place.pid == pid || (place.holder && id_of(place.holder.get()) == pid);
+  };
+  const auto is_blank = [pid](const blank& each) { return each.place.pid == pid; };
+  return std::ranges::any_of(live_, [&](const auto& each) { return is_in(each.second); })
+      || std::ranges::any_of(blanks_, is_blank) || std::ranges::any_of(connected_, is_blank)
+      || (zygote_ && (zygote_->id() == pid || zygote_->shared_keeper()->id() == pid))
+      || std::ranges::any_of(templates_, [&](const auto& each) {
+           const template_home& home = each.second;
+           return is_in(home.place) || home.place.guard->id() == pid || std::ranges::any_of(home.shells, is_in);
+         });
+}
+
+/// Lets a template send a copy of itself into a shell inside its own.
+caf::expected<unique_fd> zygote_factory::send_in(template_home& from, const cell& shell, const channel_ends& ends) {
+  if (std::exchange(from.frozen, false) && !from.place.group.open_freezer().thaw())
+    return failed("the template does not go on");
+  auto answer = from.control.ask({.kind = request_kind::enter}, fds_to_enter(shell.holder, shell.joins, ends),
+                                 reply_kind::launched);
+  if (!answer)
+    return answer.error();
+  auto& processes = answer->fds;
+  if (processes.size() != 2 || !is_new_child(processes[0].get()) || !is_new_child(processes[1].get()))
+    return from.control.lose("it named processes that are none of its");
+  if (!kill_and_reap(processes[1].get(), limits::kill_time_max))
+    return from.control.lose("its messenger does not end");
+  return std::move(processes[0]);
+}
+
+caf::expected<zygote_factory::blank> zygote_factory::copy(template_home& from) {
+  auto shell = take_shell(from);
+  if (!shell)
+    return shell.error();
+  auto ends = make_ends();
+  auto process = ends ? send_in(from, *shell, ends->childs) : caf::expected<unique_fd>{ends.error()};
+  if (!process) {
+    leave_shell(std::move(*shell));
+    return process.error();
+  }
+  ends->childs = {};
+  shell->joins.clear();
+  shell->pid = id_of(process->get());
+  blank made{std::move(*shell), std::move(*process), std::move(ends->ours)};
+  auto problem = wait_for_set_up(made.ends.set_up);
+  if (!problem && !made.place.group.holds(made.place.pid))
+    problem = failed("the copy is not in its groups");
+  if (problem) {
+    discard(std::move(made));
+    return problem;
+  }
+  ++from.sandboxes;
+  return made;
+}
+
+caf::expected<zygote_factory::cell> zygote_factory::take_shell(template_home& in) {
+  if (in.shells.empty())
+    return make_shell(in.of, &in);
+  cell result = std::move(in.shells.front());
+  in.shells.pop_front();
+  return result;
+}
+
+caf::expected<sandbox_process> zygote_factory::launch_copy(const sandbox_spec& spec) {
+  const auto found = templates_.find(*spec.copy_of);
+  if (found == templates_.end() || found->second.ended || found->second.control.lost())
+    return failed("the template is gone");
+  auto made = copy(found->second);
+  if (made)
+    return hand_over(std::move(*made));
+  condemn(found->second);
+  return made.error();
+}
+
+/// One thing, while nothing else waits: further shells for templates, and templates that stand still.
+caf::expected<preparation> zygote_factory::prepare_templates() {
+  for (auto& [slot, home] : templates_) {
+    if (home.ended || home.control.lost() || !home.fit)
+      continue;
+    if (blanks_wanted_ && home.shells.size() < limits::template_shells_ready) {
+      auto made = make_shell(home.of, &home);
+      if (!made) {
+        condemn(home);
+        return made.error();
+      }
+      home.shells.push_back(std::move(*made));
+      return preparation::made;
+    }
+    if (!home.frozen) {
+      home.frozen = home.place.group.open_freezer().freeze();
+      return preparation::made;
+    }
+  }
+  return preparation::full;
+}
+
+} // namespace troupe::handlers
