@@ -39,6 +39,20 @@ void prepare(self_pointer self) {
 
 } // namespace
 
+handlers::sandbox_spec spec_of(const function_version& function, std::string bundle_dir) {
+  const auto& config = function.config;
+  const bool out = config.network == storage::network_access::egress;
+  return {.runtime = config.runtime,
+          .handler = config.handler,
+          .bundle_dir = std::move(bundle_dir),
+          .function_name = config.name,
+          .function_version = function.version,
+          .memory_mb = config.memory_mb,
+          .ephemeral_storage_mb = config.ephemeral_storage_mb,
+          .reach = out ? handlers::network::egress : handlers::network::none,
+          .environment = config.environment};
+}
+
 launcher_actor::behavior_type launcher(self_pointer self, std::shared_ptr<handlers::sandbox_factory> factory) {
   self->state.factory = std::move(factory);
   prepare_later(self);

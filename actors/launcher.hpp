@@ -33,6 +33,9 @@ using launcher_actor = caf::typed_actor<
   // To itself, while nothing else waits: prepares for the next launches.
   caf::reacts_to<atom::prepare>>;
 
+/// What a sandbox of that function is made of.
+handlers::sandbox_spec spec_of(const function_version& function, std::string bundle_dir);
+
 struct launcher_state {
   std::shared_ptr<handlers::sandbox_factory> factory;
   bool preparing = false;                           ///< a prepare message is under way

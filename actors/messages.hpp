@@ -132,8 +132,8 @@ struct worker_status {
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, worker_status& x) {
-    return f(x.starting, x.idle, x.busy, x.stopping, x.templates, x.waiting, x.memory_used_bytes,
-             x.memory_budget_bytes, x.ready);
+    return f(x.starting, x.idle, x.busy, x.stopping, x.templates, x.waiting, x.memory_used_bytes, x.memory_budget_bytes,
+             x.ready);
   }
 };
 

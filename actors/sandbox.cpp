@@ -234,21 +234,22 @@ void offer_copies(self_pointer self) {
   auto& st = self->state;
   st.now = phase::idle;
   self->request(st.settings.launcher, launcher_time_max, atom::examine::value, st.process)
-    .then([self](const std::string& unfit) {
-      auto& state = self->state;
-      if (state.now != phase::idle)
-        return;
-      const auto& settings = state.settings;
-      if (!unfit.empty()) {
-        spdlog::info("{} is loaded anew for each sandbox: {}", settings.function->config.name, unfit);
-        end(self, reason::stopped);
-        return;
-      }
-      self->send(settings.worker, atom::ready::value, settings.slot);
-      if (const auto held = bytes_in(state.process->memory_now))
-        self->send(settings.worker, atom::frozen::value, settings.slot, held);
-    },
-    [self](const caf::error&) { end(self, reason::stopped); });
+    .then(
+      [self](const std::string& unfit) {
+        auto& state = self->state;
+        if (state.now != phase::idle)
+          return;
+        const auto& settings = state.settings;
+        if (!unfit.empty()) {
+          spdlog::info("{} is loaded anew for each sandbox: {}", settings.function->config.name, unfit);
+          end(self, reason::stopped);
+          return;
+        }
+        self->send(settings.worker, atom::ready::value, settings.slot);
+        if (const auto held = bytes_in(state.process->memory_now))
+          self->send(settings.worker, atom::frozen::value, settings.slot, held);
+      },
+      [self](const caf::error&) { end(self, reason::stopped); });
 }
 
 /// The handler is loaded.

@@ -39,8 +39,8 @@ struct pool_settings {
   uint64_t memory_bytes = 0; ///< what all sandboxes may use together
   uint64_t blank_bytes = 0;  ///< of these, for the blank sandboxes, as long as there is enough
   uint32_t sandboxes_max = 0;
-  uint32_t queue_limit = 0;                          ///< waiting invocations, of all functions
-  uint32_t launches_max = 0;                         ///< sandboxes that may be starting at one time
+  uint32_t queue_limit = 0;  ///< waiting invocations, of all functions
+  uint32_t launches_max = 0; ///< sandboxes that may be starting at one time
   /// A version whose loading takes longer gets a template when it needs a second sandbox; 0: none does.
   std::chrono::nanoseconds template_after{0};
   uint32_t width = 0;                                ///< how many short runs go on at one time: about twice the cores
@@ -208,13 +208,13 @@ private:
     std::deque<waiting_call> waiting;
     std::vector<sandbox_slot> idle; ///< the lowest slot last
     uint32_t starting = 0;
-    uint32_t live = 0;                   ///< in any state
-    uint32_t overlong = 0;               ///< of these, busy for longer than `patience`
-    std::optional<duration> typical_run; ///< when nothing else is in its way
-    duration init{2'000'000};            ///< of the latest sandbox; at first a guess
-    std::optional<duration> shortest_load;       ///< when nothing else was in its way
-    std::optional<sandbox_slot> parent;          ///< its template, loading or loaded
-    uint32_t templates = 0;                      ///< in any state; not among `live`
+    uint32_t live = 0;                     ///< in any state
+    uint32_t overlong = 0;                 ///< of these, busy for longer than `patience`
+    std::optional<duration> typical_run;   ///< when nothing else is in its way
+    duration init{2'000'000};              ///< of the latest sandbox; at first a guess
+    std::optional<duration> shortest_load; ///< when nothing else was in its way
+    std::optional<sandbox_slot> parent;    ///< its template, loading or loaded
+    uint32_t templates = 0;                ///< in any state; not among `live`
     uint32_t template_failures = 0;
     throttle blocked_by = throttle::waited_too_long;
     bool retired = false;
@@ -226,14 +226,14 @@ private:
   struct sandbox {
     group* home = nullptr;
     state now = state::vacant;
-    time_point since{};     ///< of the state
-    uint64_t memory = 0;    ///< as it counts
-    uint64_t uses = 0;      ///< runs that it was given
-    uint64_t worth = 0;     ///< while it is idle: see sandbox_room.cpp
-    int64_t charged_us = 0; ///< to its tenant, for what goes on
-    bool counted = false;   ///< among short_runs_
-    bool overlong = false;  ///< its run was counted once and turned out long
-    bool to_stop = false;   ///< idle for too long
+    time_point since{};      ///< of the state
+    uint64_t memory = 0;     ///< as it counts
+    uint64_t uses = 0;       ///< runs that it was given
+    uint64_t worth = 0;      ///< while it is idle: see sandbox_room.cpp
+    int64_t charged_us = 0;  ///< to its tenant, for what goes on
+    bool counted = false;    ///< among short_runs_
+    bool overlong = false;   ///< its run was counted once and turned out long
+    bool to_stop = false;    ///< idle for too long
     bool for_copies = false; ///< it is a template
     bool copied = false;     ///< from one
   };

@@ -64,19 +64,8 @@ void launch(self_pointer self, const sandbox_pool::start& what) {
   auto& st = self->state;
   const auto& [slot, revision, role, copy_of] = what;
   const auto& known = st.revisions[revision];
-  const auto& function = *known.function;
-  handlers::sandbox_spec spec{.runtime = function.config.runtime,
-                              .handler = function.config.handler,
-                              .bundle_dir = known.bundle_dir,
-                              .function_name = function.config.name,
-                              .function_version = function.version,
-                              .memory_mb = function.config.memory_mb,
-                              .ephemeral_storage_mb = function.config.ephemeral_storage_mb,
-                              .reach = function.config.network == storage::network_access::egress
-                                       ? handlers::network::egress
-                                       : handlers::network::none,
-                              .environment = function.config.environment,
-                              .role = role};
+  auto spec = spec_of(*known.function, known.bundle_dir);
+  spec.role = role;
   if (copy_of && st.sandboxes[*copy_of].process)
     spec.copy_of = st.sandboxes[*copy_of].process->slot;
   const auto ordered = steady_clock::now();

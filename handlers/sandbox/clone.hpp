@@ -20,9 +20,9 @@ pid_t clone_sibling(uint64_t namespaces, int birthplace, unique_fd& pidfd,
                     int* thread_id = thread_id_address()) noexcept;
 
 /// Runs `work` in a process that shares the caller's memory and descriptors, but neither its namespaces, ids and
-/// cgroups nor its stack, while the caller waits; its parent is the caller's. That process may change what the caller must keep
-/// as it is, and clone from there. False with errno set when there is no such process. Single-threaded callers only.
-/// `messenger` is the process, which has ended by then and needs to be waited for. A messenger may send another one.
+/// cgroups nor its stack, while the caller waits; its parent is the caller's. That process may change what the caller
+/// must keep as it is, and clone from there. False with errno set when there is no such process. Single-threaded
+/// callers only. `messenger` is the process, which has ended by then and needs to be waited for. It may send another.
 bool send_messenger(int (*work)(void*), void* argument, unique_fd& messenger) noexcept;
 
 } // namespace troupe::handlers

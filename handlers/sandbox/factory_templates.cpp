@@ -269,7 +269,8 @@ caf::expected<zygote_factory::blank> zygote_factory::copy(template_home& from) {
   shell->pid = id_of(process->get());
   blank made{std::move(*shell), std::move(*process), std::move(ends->ours)};
   auto problem = wait_for_set_up(made.ends.set_up);
-  if (!problem && !made.place.group.holds(made.place.pid))
+  // One that has ended already is nowhere.
+  if (!problem && !made.place.group.holds(made.place.pid) && is_running(made.process.get()))
     problem = failed("the copy is not in its groups");
   if (problem) {
     discard(std::move(made));

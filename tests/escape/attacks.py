@@ -112,4 +112,10 @@ ATTACKS = [
 
 # Steps that an attack cannot tell from their absence: what they do serves the handler, or the node's speed.
 NO_DEFENCE = {"mount /tmp", "enlarge /tmp", "mount the bundle", "enter the bundle", "own the files in /proc",
-              "give way to the node"}
+              "give way to the node", "make /tmp", "raise the loopback", "keep the set-up socket alone"}
+
+# In sandboxes that are copies of a template, besides all of the above: test_copies.py.
+TEMPLATE_ATTACKS = [
+    Attack("template.namespaces_while_loading", ("filter a template's system calls",)),
+    Attack("template.rights_of_a_template", ("filter entries",)),
+]

@@ -91,7 +91,7 @@ class World:
     def event(self, attack, **more):
         """What an attacker could know at best: the machine's process numbers, ports and paths."""
         processes = traces.descendants(self.node.pid)
-        return {"attack": attack, "pids": processes, "paths": [str(self.node.data), str(HERE), "/etc/shadow", "/root"],
+        return {"attack": attack, "own": [1], "pids": processes, "paths": [str(self.node.data), str(HERE), "/etc/shadow", "/root"],
                 "ports": listening_ports(), "addresses": addresses(), "search": ["/bin/../tmp", "/var", "/etc", "/dev"],
                 "abstract": [self.abstract.getsockname()[1:].decode(), *abstract_names()], "scratch": "/tmp",
                 "shared": ["", "/usr", "/usr/lib", "/etc", "/dev", "/var", "/var/task"],

@@ -73,8 +73,8 @@ def main():
     abstract.listen()
     shared_memory_key = 4711
     assert ctypes.CDLL(None).shmget(shared_memory_key, 4096, 0o1600) >= 0
-    event = {"attack": attack, "pids": [neighbour.pid], "paths": [str(setuid)], "ports": [listener.getsockname()[1]],
-             "addresses": ["127.0.0.1"], "abstract": ["troupe-plain"], "scratch": str(scratch),
+    event = {"attack": attack, "own": [1], "pids": [neighbour.pid], "paths": [str(setuid)],
+             "ports": [listener.getsockname()[1]], "addresses": ["127.0.0.1"], "abstract": ["troupe-plain"], "scratch": str(scratch),
              "shared": [str(scratch)], "mounts": [str(scratch / "read-only")], "setuid": str(setuid),
              "search": [str(scratch)], "system": str(scratch), "shared_memory": shared_memory_key,
              "secret_begins": SECRET_BEGINS, **json.loads(more)}

@@ -2,8 +2,10 @@
 
 import re
 
-from attacks import ATTACKS, NO_DEFENCE, OF_THE_WORLD
+from attacks import NO_DEFENCE, OF_THE_WORLD, TEMPLATE_ATTACKS, ATTACKS as TABLE
 from bed import HERE, steps
+
+ATTACKS = [*TABLE, *TEMPLATE_ATTACKS]
 
 
 def rows():

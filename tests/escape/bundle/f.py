@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import traceback
 
 import bombs
@@ -10,9 +11,10 @@ import files
 import network
 import privileges
 import processes
+import template
 
 # Loaded before anything happens: an attack that succeeds may take the bundle away.
-MODULES = {module.__name__: module for module in (bombs, calls, files, network, privileges, processes)}
+MODULES = {module.__name__: module for module in (bombs, calls, files, network, privileges, processes, template)}
 
 
 def attempt(event):
@@ -43,4 +45,11 @@ def attempt_apart(event):
 
 
 def f(event):
+    """Or what the test needs in order to have the sandboxes that it wants."""
+    if "hold_s" in event:
+        time.sleep(event["hold_s"])
+    if "exit" in event:
+        os._exit(0)
+    if "who" in event:
+        return os.getpid()
     return attempt(event) if event.get("here") else attempt_apart(event)

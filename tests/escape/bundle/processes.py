@@ -10,20 +10,22 @@ from calls import call, checked, error_of, libc, native, outcome
 PIDS = range(2, 65536)
 
 
-def others():
-    """Numbers of processes in sight that are not this sandbox's first process, nor this one."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())]
+def others(own):
+    """Numbers of processes in sight that are none of the sandbox's own, nor this one."""
+    return [int(name) for name in os.listdir("/proc")
+            if name.isdigit() and int(name) not in (*own, os.getpid())]
 
 
 def listing(event):
-    found = others()
+    found = others(event["own"])
     return bool(found), found[:20]
 
 
 def signals(event):
-    """Signal 0 asks whether a signal could be sent. -1 means everybody."""
-    own = (1, os.getpid(), os.getpgrp())
-    reached = [pid for pid in [-1, *PIDS, *event["pids"]] if pid not in own and error_of(os.kill, pid, 0) is None]
+    """Signal 0 asks whether a signal could be sent. -1 means everybody but the first process."""
+    own = (*event["own"], os.getpid(), os.getpgrp())
+    everybody = [-1] if event["own"] == [1] else []
+    reached = [pid for pid in [*everybody, *PIDS, *event["pids"]] if pid not in own and error_of(os.kill, pid, 0) is None]
     return bool(reached), reached[:20]
 
 
@@ -34,7 +36,7 @@ def process_group(event):
 
 def pidfds(event):
     reached = []
-    for pid in {*range(2, 4096), *event["pids"]} - {os.getpid()}:
+    for pid in {*range(2, 4096), *event["pids"]} - {*event["own"], os.getpid()}:
         if error_of(lambda: os.close(call("pidfd_open", pid, 0))) is None:
             reached.append(pid)
     return bool(reached), reached[:20]
@@ -42,14 +44,15 @@ def pidfds(event):
 
 def trace(event):
     """PTRACE_SEIZE, which does not stop whom it reaches."""
-    reached = [pid for pid in {*range(2, 4096), *event["pids"]} - {os.getpid()}
+    reached = [pid for pid in {*range(2, 4096), *event["pids"]} - {*event["own"], os.getpid()}
                if error_of(lambda: checked(libc.ptrace(0x4206, pid, None, None))) is None]
     return bool(reached), reached[:20]
 
 
 def read_memory(event):
     """Address 0 holds nothing: EFAULT says that the process is within reach."""
-    answers = {pid: -native.peek(pid, 0, bytes(16)) for pid in {*range(2, 4096), *event["pids"]} - {os.getpid()}}
+    answers = {pid: -native.peek(pid, 0, bytes(16))
+               for pid in {*range(2, 4096), *event["pids"]} - {*event["own"], os.getpid()}}
     reached = [pid for pid, answer in answers.items() if answer not in (1, 3, 38)]  # EPERM, ESRCH, ENOSYS
     return bool(reached), reached[:20]
 
@@ -57,7 +60,7 @@ def read_memory(event):
 def doors(event):
     """What /proc would lead to of others: their roots, memory, environment, descriptors."""
     found = []
-    for pid in {1, *others()} - {os.getppid(), os.getpid()}:
+    for pid in {1, *others(event["own"])} - {*event["own"], os.getppid(), os.getpid()}:
         for name, flags in (("environ", os.O_RDONLY), ("mem", os.O_RDWR), ("root/.", os.O_RDONLY), ("fd", os.O_RDONLY)):
             if error_of(lambda: os.close(os.open(f"/proc/{pid}/{name}", flags))) is None:
                 found.append(f"/proc/{pid}/{name}")
