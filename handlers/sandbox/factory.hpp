@@ -2,6 +2,7 @@
 
 #include "handlers/sandbox/cgroups.hpp"
 #include "handlers/sandbox/egress.hpp"
+#include "handlers/sandbox/package_zygotes.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "handlers/sandbox/zygote_process.hpp"
 
@@ -22,7 +23,8 @@ inline egress_settings egress_settings_of(const factory_settings& settings) {
 /// are blank sandboxes, processes in their cells that lack nothing but a function.
 class zygote_factory final : public sandbox_factory {
 public:
-  zygote_factory(factory_settings settings, node_cgroup cgroup);
+  /// `packages` may be loaded ahead, those in layers among them.
+  zygote_factory(factory_settings settings, node_cgroup cgroup, package_set packages);
   ~zygote_factory() override;
 
   /// Starts the zygote and tries one sandbox, which shows what the machine does not allow.
@@ -62,8 +64,9 @@ private:
   void take_back(cell used);
   void drop(cell unused);
   caf::expected<blank> make_blank();
-  caf::expected<blank> make_blank_in(cell place);
+  caf::expected<blank> make_blank_in(cell place, zygote_process& from);
   caf::expected<blank> take_blank(network reach);
+  caf::expected<blank> take_for(const sandbox_spec& spec);
   caf::error ensure_egress();
   caf::expected<blank> connect(blank to);
   std::optional<blank> take_first(std::list<blank>& of);
@@ -77,7 +80,8 @@ private:
 
   factory_settings settings_;
   node_cgroup cgroup_;
-  std::unique_ptr<zygote_process> zygote_;
+  std::unique_ptr<zygote_process> zygote_; ///< the bare one
+  package_zygotes packages_;
   std::map<uint32_t, cell> live_; ///< by slot
   std::vector<cell> ready_;
   std::list<blank> blanks_;                ///< the oldest first
