@@ -105,6 +105,7 @@ inline constexpr uint32_t package_misses_min = 2; ///< launches that would have 
 inline constexpr uint32_t package_deaths_max = 3; ///< of zygotes with one set, before it is given up
 inline constexpr auto package_gain_min = 5ms;     ///< about what a sandbox costs that is not taken from the blank ones
 inline constexpr auto package_import_max = 30s;   ///< of all packages of a zygote
+inline constexpr int package_rest_factor = 4;     ///< after each they rest for so much longer than it took
 inline constexpr uint64_t zygote_memory_bytes_min = 16 * mib;
 inline constexpr uint64_t zygote_memory_share = 8; ///< zygotes have no more than this part of the sandboxes' memory
 

@@ -80,22 +80,26 @@ preparation package_zygotes::tend(zygote_process& bare) {
   for (const auto& [number, each] : alive_)
     if (each->parts_prepared() < limits::package_zygote_parts)
       return each->prepare() ? preparation::failed : preparation::made;
-  return growing_ ? preparation::waiting : preparation::full;
+  return growing_ || tree_.wants_one() ? preparation::waiting : preparation::full;
 }
 
 /// Takes what the one that is importing may have said by now.
 void package_zygotes::settle() {
   if (!growing_)
     return;
-  if (auto report = growing_->process->growth()) {
-    growing done = std::move(*growing_);
-    growing_.reset();
-    judge(std::move(done), std::move(*report));
-  } else if (clock::now() > growing_->until) {
-    growing slow = std::move(*growing_);
-    growing_.reset();
-    give_up(std::move(slow), {}, "importing takes too long");
-  }
+  if (auto report = growing_->process->growth())
+    judge(stop_growing(), std::move(*report));
+  else if (clock::now() > growing_->since + settings_.import_time)
+    give_up(stop_growing(), {}, "importing takes too long");
+}
+
+/// Nobody is billed for the time of a zygote, so it has a share of it: what asks for ever new sets does not get more.
+package_zygotes::growing package_zygotes::stop_growing() {
+  growing done = std::move(*growing_);
+  growing_.reset();
+  const auto now = clock::now();
+  rests_until_ = now + (now - done.since) * limits::package_rest_factor;
+  return done;
 }
 
 void package_zygotes::judge(growing done, growth_report report) {
@@ -118,14 +122,14 @@ void package_zygotes::give_up(growing failed, const std::string& culprit, const 
 }
 
 bool package_zygotes::start_next(zygote_process& bare) {
-  const auto next = tree_.next();
+  const auto next = clock::now() < rests_until_ ? std::nullopt : tree_.next();
   if (!next)
     return false;
   const auto parent = alive_.find(next->parent);
   auto& from = parent != alive_.end() ? *parent->second : bare;
   auto process = from.grow(next->packages);
   if (process) {
-    growing_.emplace(next->number, std::move(*process), clock::now() + settings_.import_time);
+    growing_.emplace(next->number, std::move(*process), clock::now());
     return true;
   }
   spdlog::warn("a zygote with {} could not be made: {}", text_of(next->number), what_of(process.error()));

@@ -41,12 +41,13 @@ private:
   struct growing {
     zygote_tree::id number;
     std::unique_ptr<zygote_process> process;
-    std::chrono::steady_clock::time_point until;
+    std::chrono::steady_clock::time_point since;
   };
 
   bool off() const { return settings_.memory_bytes == 0 || settings_.packages.empty(); }
   const bundle_imports& imports_of(const sandbox_spec& spec);
   void settle();
+  growing stop_growing();
   void judge(growing done, growth_report report);
   void give_up(growing failed, const std::string& culprit, const std::string& reason);
   bool start_next(zygote_process& bare);
@@ -58,9 +59,10 @@ private:
   zygote_tree tree_;
   std::map<zygote_tree::id, std::unique_ptr<zygote_process>> alive_;
   std::optional<growing> growing_;
-  std::map<std::string, bundle_imports> known_; ///< by bundle and module
-  std::deque<std::string> order_;               ///< of their arrival
-  size_t names_ = 0;                            ///< in all of them
+  std::chrono::steady_clock::time_point rests_until_; ///< no other is made before
+  std::map<std::string, bundle_imports> known_;       ///< by bundle and module
+  std::deque<std::string> order_;                     ///< of their arrival
+  size_t names_ = 0;                                  ///< in all of them
 };
 
 } // namespace troupe::handlers

@@ -126,21 +126,28 @@ bool zygote_tree::may_have_room(const branch& of) const {
   });
 }
 
-std::optional<zygote_tree::growth> zygote_tree::next() {
-  auto best = branches_.end();
-  for (auto at = branches_.begin(); at != branches_.end(); ++at) {
-    const auto& each = at->second;
+std::optional<zygote_tree::id> zygote_tree::most_wanted() const {
+  std::optional<id> best;
+  double most = 0;
+  for (const auto& [number, each] : branches_) {
     if (each.now == stage::growing)
       return std::nullopt;
     if (each.now != stage::wanted || each.misses < limits::package_misses_min || !may_have_room(each))
       continue;
-    if (best == branches_.end() || value_of(each, each.misses) > value_of(best->second, best->second.misses))
-      best = at;
+    if (const double value = value_of(each, each.misses); value > most) {
+      best = number;
+      most = value;
+    }
   }
-  if (best == branches_.end())
+  return best;
+}
+
+std::optional<zygote_tree::growth> zygote_tree::next() {
+  const auto best = most_wanted();
+  if (!best)
     return std::nullopt;
-  auto& chosen = best->second;
-  growth result{best->first, best_for(chosen.packages, {}), {}};
+  auto& chosen = branches_.at(*best);
+  growth result{*best, best_for(chosen.packages, {}), {}};
   auto missing = chosen.packages;
   chosen.inherited = 0us;
   chosen.loaded.clear();

@@ -40,6 +40,9 @@ public:
     std::vector<std::string> packages; ///< what the parent lacks
   };
 
+  /// Whether there is one to make, and none is being made.
+  bool wants_one() const { return most_wanted().has_value(); }
+
   /// The zygote to make next, once launches have asked for it; none while one is being made. It counts as being made
   /// until one of the next four is called.
   std::optional<growth> next();
@@ -93,6 +96,7 @@ private:
   void ban(const std::string& package);
   double value_of(const branch& of, uint32_t uses) const;
   bool may_have_room(const branch& of) const;
+  std::optional<id> most_wanted() const;
   std::map<id, branch>::iterator least_worth();
 
   uint64_t memory_bytes_;

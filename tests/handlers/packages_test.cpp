@@ -91,6 +91,12 @@ struct package_bed : bed {
     settle();
   }
 
+  static long children_named(const std::string& name) {
+    const auto all = children();
+    return std::ranges::count_if(
+      all, [&](int pid) { return text_of("/proc/" + std::to_string(pid) + "/comm") == name + "\n"; });
+  }
+
   static int package_zygote() { return child_named("troupe-packages"); }
 };
 
@@ -329,8 +335,10 @@ CAF_TEST(nothing is left of package zygotes either) {
   const auto waits = runner_with("waits", "import endless\n");
   for (int i = 0; i < 2; ++i)
     factory->bury(launch(spec(waits)));
-  while (factory->prepare_one() == preparation::made)
-    continue;
+  const auto until = std::chrono::steady_clock::now() + 20s;
+  while (children_named("troupe-packages") < 2 && std::chrono::steady_clock::now() < until)
+    factory->prepare_one();
+  CAF_CHECK_EQUAL(children_named("troupe-packages"), 2);
   CAF_CHECK(factory->prepare_one() == preparation::waiting);
   factory.reset();
   CAF_CHECK(children() == before);
