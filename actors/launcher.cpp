@@ -10,6 +10,8 @@ using self_pointer = launcher_actor::stateful_pointer<launcher_state>;
 
 /// After a launch or an end nothing is prepared for that long: what has just been launched needs the cores now.
 constexpr auto quiet_time = std::chrono::milliseconds{5};
+/// Until the next look at what a zygote does by itself.
+constexpr auto wait_time = std::chrono::milliseconds{20};
 /// After what could not be prepared.
 constexpr auto retry_time = std::chrono::seconds{1};
 
@@ -24,6 +26,7 @@ void go_on(self_pointer self, handlers::preparation last) {
   switch (last) {
     case handlers::preparation::made: self->send(self, atom::prepare::value); break;
     case handlers::preparation::full: self->state.preparing = false; break;
+    case handlers::preparation::waiting: self->delayed_send(self, wait_time, atom::prepare::value); break;
     case handlers::preparation::failed: self->delayed_send(self, retry_time, atom::prepare::value); break;
   }
 }

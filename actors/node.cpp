@@ -7,6 +7,7 @@
 #include "actors/ledger.hpp"
 #include "actors/worker.hpp"
 #include "config/errc.hpp"
+#include "config/packages.hpp"
 
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
@@ -33,10 +34,17 @@ uint64_t memory_budget_of(const config::worker_settings& worker) {
   return worker.memory_bytes != 0 ? worker.memory_bytes : machine_memory_bytes() / 5 * 4;
 }
 
+/// Zygotes with packages have their part of the budget for themselves, where there can be any.
+uint64_t zygote_memory_of(const config::worker_settings& worker) {
+  if (worker.packages.empty() && worker.layers.empty())
+    return 0;
+  return std::min(worker.zygote_memory_bytes, memory_budget_of(worker) / limits::zygote_memory_share);
+}
+
 pool_settings pool_of(const config::settings& settings) {
   const auto& worker = settings.worker;
   pool_settings pool;
-  pool.memory_bytes = memory_budget_of(worker);
+  pool.memory_bytes = memory_budget_of(worker) - zygote_memory_of(worker);
   pool.sandboxes_max = worker.sandboxes_max;
   pool.queue_limit = worker.queue_limit;
   pool.launches_max = limits::launches_in_flight_max;
@@ -89,10 +97,13 @@ caf::expected<std::unique_ptr<node>> node::start(const config::settings& setting
   factory_settings.memory_bytes = memory_budget_of(settings.worker);
   factory_settings.level =
     settings.worker.isolation == "relaxed" ? handlers::isolation::relaxed : handlers::isolation::full;
-  // Both were checked when the settings were read.
+  // These were checked when the settings were read.
   factory_settings.egress_range = config::parse_ipv4_range(settings.worker.egress_range).value();
   factory_settings.egress_denied = config::parse_ipv4_ranges(settings.worker.egress_deny).value();
   factory_settings.name_servers = settings.worker.egress_dns;
+  factory_settings.packages = config::parse_module_names(settings.worker.packages).value();
+  factory_settings.layers = config::parse_directories(settings.worker.layers).value();
+  factory_settings.zygote_memory_bytes = zygote_memory_of(settings.worker);
   factory_settings.blank_target = settings.worker.blank_sandboxes;
   auto factory = handlers::make_sandbox_factory(std::move(factory_settings));
   if (!factory)

@@ -88,6 +88,28 @@ inline constexpr auto kill_time_max = 5s;            ///< from SIGKILL until the
 inline constexpr auto zygote_start_max = 30s;        ///< from its start until it can launch
 inline constexpr auto zygote_reply_max = 5s;         ///< each answer of it, and a child's set-up
 
+// Zygotes with packages
+inline constexpr size_t packages_max = 256; ///< that the configuration may name
+inline constexpr size_t layers_max = 8;     ///< each is a mount that is copied for every sandbox
+inline constexpr size_t layer_packages_max = 2000;
+inline constexpr size_t module_name_bytes_max = 100; ///< without dots
+inline constexpr size_t import_files_max = 64;       ///< files of a bundle that are read for what they import
+inline constexpr size_t import_bytes_max = 1 * mib;  ///< the same, all together
+inline constexpr size_t import_names_max = 1000;     ///< what a bundle may import of others
+inline constexpr size_t carried_names_max = 4000;    ///< modules in a bundle; with more nothing is loaded ahead for it
+inline constexpr size_t known_names_max = 100'000;   ///< both, of all bundles that are remembered
+inline constexpr size_t package_sets_max = 64;       ///< sets of packages that uses are counted for
+inline constexpr size_t package_zygotes_max = 32;    ///< that live at one time
+inline constexpr size_t package_zygote_parts = 4;    ///< network namespaces and /tmp mounts kept ready in each
+inline constexpr size_t growth_report_bytes_max = 64 * kib;
+inline constexpr uint32_t package_misses_min = 2; ///< launches that would have gained from a zygote, before it is made
+inline constexpr uint32_t package_deaths_max = 3; ///< of zygotes with one set, before it is given up
+inline constexpr auto package_gain_min = 5ms;     ///< about what a sandbox costs that is not taken from the blank ones
+inline constexpr auto package_import_max = 30s;   ///< of all packages of a zygote
+inline constexpr int package_rest_factor = 4;     ///< after each they rest for so much longer than it took
+inline constexpr uint64_t zygote_memory_bytes_min = 16 * mib;
+inline constexpr uint64_t zygote_memory_share = 8; ///< zygotes have no more than this part of the sandboxes' memory
+
 // Ledger
 inline constexpr size_t ledger_batch_max = 256;   ///< records between two writes
 inline constexpr auto ledger_skew_max = 60s;      ///< between the time in an invocation's id and its start

@@ -3,6 +3,7 @@
 #include "config/ipv4.hpp"
 #include "config/limits.hpp"
 #include "config/names.hpp"
+#include "config/packages.hpp"
 
 #include <arpa/inet.h>
 
@@ -50,6 +51,14 @@ bool is_name_server_list(std::string_view text) {
   const auto list = parse_ipv4_ranges(text);
   return list && list->size() <= limits::name_servers_max
       && std::ranges::all_of(*list, [](ipv4_range of) { return of.prefix == 32 && of.first >> 24 != 127; });
+}
+
+bool is_module_list(std::string_view text) {
+  return parse_module_names(text).has_value();
+}
+
+bool is_directory_list(std::string_view text) {
+  return parse_directories(text).has_value();
 }
 
 /// As in ISO 4217. Only its form is checked: the ledger attaches no meaning to it.
@@ -132,6 +141,19 @@ const std::array declared{
          text_option{worker<&worker_settings::egress_dns>,
                      "up to 3 IPv4 addresses outside 127.0.0.0/8, separated by commas", is_name_server_list},
          "Name servers of the sandboxes; when empty those of the machine, unless they listen on its loopback only."},
+  option{"worker.packages",
+         text_option{worker<&worker_settings::packages>,
+                     "up to 256 names of Python modules such as numpy or PIL.Image, separated by commas",
+                     is_module_list},
+         "Installed modules that zygotes may load ahead for functions that import them; those in layers are known."},
+  option{"worker.layers",
+         text_option{worker<&worker_settings::layers>, "up to 8 absolute paths of directories, separated by commas",
+                     is_directory_list},
+         "Directories with Python packages (pip install --target) that every function can import."},
+  option{"worker.zygote-memory",
+         size_option{worker<&worker_settings::zygote_memory_bytes>, limits::zygote_memory_bytes_min,
+                     limits::worker_memory_bytes_max, "none"},
+         "What zygotes with packages may hold together, at most an eighth of worker.memory, which it is taken from."},
 
   option{"ledger.flush-interval",
          duration_option{ledger<&ledger_settings::flush_interval>, 0ms, limits::flush_interval_max},

@@ -30,14 +30,17 @@ struct worker_settings {
   milliseconds idle_timeout{600'000};
   uint32_t queue_limit = 1024;
   uint32_t sandboxes_max = 500;
-  milliseconds freeze_after{10};              ///< how long a sandbox is without work before it stands still
-  milliseconds template_after{50};            ///< versions whose loading takes longer are copied; 0: none
-  std::string isolation = "full";             ///< or relaxed: without the limits that the machine lacks
-  uint32_t blank_sandboxes = 24;              ///< kept ready for whichever function is next, about 2 MB each
-  milliseconds drain_timeout{30'000};         ///< how long a stop waits for what runs
-  std::string egress_range = "10.221.0.0/16"; ///< where sandboxes that may reach out have their addresses
-  std::string egress_deny;                    ///< ranges that they may not reach besides, separated by commas
-  std::string egress_dns;                     ///< their name servers; empty: the machine's
+  milliseconds freeze_after{10};               ///< how long a sandbox is without work before it stands still
+  milliseconds template_after{50};             ///< versions whose loading takes longer are copied; 0: none
+  std::string isolation = "full";              ///< or relaxed: without the limits that the machine lacks
+  uint32_t blank_sandboxes = 24;               ///< kept ready for whichever function is next, about 2 MB each
+  milliseconds drain_timeout{30'000};          ///< how long a stop waits for what runs
+  std::string egress_range = "10.221.0.0/16";  ///< where sandboxes that may reach out have their addresses
+  std::string egress_deny;                     ///< ranges that they may not reach besides, separated by commas
+  std::string egress_dns;                      ///< their name servers; empty: the machine's
+  std::string packages;                        ///< Python modules that zygotes may load ahead, separated by commas
+  std::string layers;                          ///< directories with packages for all functions, separated by commas
+  uint64_t zygote_memory_bytes = 256ULL << 20; ///< of zygotes with packages; 0: none
 };
 
 struct ledger_settings {

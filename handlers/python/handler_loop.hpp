@@ -14,6 +14,8 @@ namespace troupe::python {
 struct runtime {
   event_codec codec;
   ref warm_up;
+  ref reseed;
+  ref load_packages;
   ref prepare_process;
   ref load;
   ref before_snapshot;

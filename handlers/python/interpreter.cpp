@@ -3,7 +3,9 @@
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include <unistd.h>
 
@@ -78,10 +80,11 @@ void call(const char* module, const char* function) {
     give_up(function);
 }
 
-void extend_path() {
+void extend_path(std::vector<std::string> folders) {
+  folders.insert(folders.end(), std::begin(package_folders), std::end(package_folders));
   PyObject* path = PySys_GetObject("path"); // borrowed
-  for (const char* folder : package_folders) {
-    const auto text = ref::steal(PyUnicode_FromString(folder));
+  for (const auto& folder : folders) {
+    const auto text = ref::steal(PyUnicode_DecodeFSDefault(folder.c_str()));
     if (path == nullptr || !text || PyList_Append(path, text.get()) < 0)
       give_up("search path");
   }
@@ -129,6 +132,8 @@ runtime* look_up_runtime() {
   python->make_document = attribute(errors, "make");
   python->reason = attribute(errors, "reason");
   python->warm_up = attribute(import("troupe_warmup"), "run");
+  python->reseed = attribute(import("troupe_reseed"), "reseed");
+  python->load_packages = attribute(import("troupe_packages"), "load");
   python->out = ref::share(PySys_GetObject("stdout"));
   python->err = ref::share(PySys_GetObject("stderr"));
   if (!python->codec.prepare(attribute(import("troupe_encoding"), "default").get()))
@@ -143,13 +148,31 @@ void freeze() {
   call("gc", "enable");
 }
 
+/// False, with the error printed, when it raised something.
+bool succeeds(const ref& function) {
+  if (ref::steal(PyObject_CallNoArgs(function.get())))
+    return true;
+  PyErr_Print();
+  return false;
+}
+
+ref list_of(const std::vector<std::string>& texts) {
+  auto result = ref::steal(PyList_New(0));
+  for (const auto& each : texts) {
+    const auto text = ref::steal(PyUnicode_FromString(each.c_str()));
+    if (!result || !text || PyList_Append(result.get(), text.get()) < 0)
+      give_up("a list of packages");
+  }
+  return result;
+}
+
 } // namespace
 
-void start_interpreter() {
+void start_interpreter(const std::vector<std::string>& layers) {
   initialize();
   import("troupe_host"); // first, since it notes which modules a plain python3 has, too
   call("gc", "disable"); // until it is all there: freed gaps would be filled, and copied, in every child
-  extend_path();
+  extend_path(layers);
   write_whole_lines();
   for (const char* module : preloaded)
     import(module);
@@ -177,10 +200,29 @@ void after_fork_child() {
 }
 
 bool warm_up() {
-  if (ref::steal(PyObject_CallNoArgs(started->warm_up.get())))
-    return true;
-  PyErr_Print();
-  return false;
+  return succeeds(started->warm_up);
+}
+
+bool reseed() {
+  return succeeds(started->reseed);
+}
+
+imported_packages import_packages(const std::vector<std::string>& names) {
+  call("gc", "disable");
+  const auto result = ref::steal(PyObject_CallOneArg(started->load_packages.get(), list_of(names).get()));
+  const char* culprit = nullptr;
+  const char* failure = nullptr;
+  PyObject* loaded = nullptr; // borrowed
+  if (!result || PyArg_ParseTuple(result.get(), "ssO!", &culprit, &failure, &PyList_Type, &loaded) == 0) {
+    PyErr_Print();
+    return {.failure = "it cannot be told what came of it", .culprit = {}, .loaded = {}};
+  }
+  imported_packages report{.failure = failure, .culprit = culprit, .loaded = {}};
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(loaded); ++i)
+    if (const char* name = PyUnicode_AsUTF8(PyList_GET_ITEM(loaded, i)))
+      report.loaded.emplace_back(name);
+  freeze();
+  return report;
 }
 
 bool load_template(const handler_spec& spec, channel_fds channel, const std::string& task_root) {

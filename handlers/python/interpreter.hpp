@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "handlers/python/channel_fds.hpp"
 
@@ -22,8 +23,18 @@ struct handler_spec {
 /// Starts CPython (Debian's, isolated from the environment and from the user's directories), imports what every
 /// handler needs, runs once what an import and a call run, and freezes the garbage collector's view of all that.
 /// Called once, in the zygote, where it sees the sandbox's file system; descriptors 0 to 2 must be open. Exits with
-/// status 1 and a line on stderr when it cannot.
-void start_interpreter();
+/// status 1 and a line on stderr when it cannot. `layers` are folders with packages, which come before the system's.
+void start_interpreter(const std::vector<std::string>& layers = {});
+
+/// What came of importing packages.
+struct imported_packages {
+  std::string failure;             ///< empty: all are there; else the process is of no use any more
+  std::string culprit;             ///< the package that failed
+  std::vector<std::string> loaded; ///< top-level names that have come, those of the standard library left out
+};
+
+/// In a zygote that is to have them: imports packages, and freezes the garbage collector's view of them.
+imported_packages import_packages(const std::vector<std::string>& names);
 
 /// Around the zygote's clone, as os.fork() does it: `before_fork` in the zygote, then `after_fork_parent` in the
 /// zygote (also when the clone failed) and `after_fork_child` in the child, before anything else of Python there.
@@ -31,6 +42,10 @@ void start_interpreter();
 void before_fork();
 void after_fork_parent();
 void after_fork_child();
+
+/// In a child, before anything else of Python's: renews the random state of what was loaded before it was cloned.
+/// False, with the error printed, when that raised something.
+bool reseed();
 
 /// In a child, before it is known what it will serve: runs what loading and calling a handler runs, so that the pages
 /// which that writes to have been copied by then. False, with the error printed, when it raised something.

@@ -1,5 +1,6 @@
 #include "handlers/python/zygote.hpp"
 
+#include "config/limits.hpp"
 #include "handlers/python/interpreter.hpp"
 #include "handlers/python/telling.hpp"
 #include "handlers/python/template.hpp"
@@ -15,6 +16,7 @@
 #include "handlers/wire/fd_passing.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <span>
 #include <system_error>
@@ -71,6 +73,8 @@ private:
   void launch(const zygote_request& request, const std::vector<unique_fd>& fds);
   void make_shell(const zygote_request& request, const std::vector<unique_fd>& fds);
   void enter(const std::vector<unique_fd>& fds);
+  void grow(int control);
+  void take_packages(int control, barrier& gate) noexcept;
   sandbox_parts take_parts();
   void go_home();
   [[noreturn]] void run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
@@ -102,6 +106,8 @@ void zygote::answer(const wire::fd_message& message) {
     return make_shell(*request, message.fds);
   if (request && request->kind == request_kind::enter && message.fds.size() >= enter_fd::first_cgroup)
     return enter(message.fds);
+  if (request && request->kind == request_kind::grow && message.fds.size() == 1)
+    return grow(message.fds.front().get());
   throw std::system_error{EBADMSG, std::generic_category(), "understand a request"};
 }
 
@@ -178,6 +184,51 @@ void zygote::enter(const std::vector<unique_fd>& fds) {
   after_fork_parent();
 }
 
+/// Clones a zygote; it returns from here, too, and serves the node by a control socket of its own.
+void zygote::grow(int control) {
+  barrier gate;
+  unique_fd pidfd;
+  before_fork();
+  const pid_t pid = clone_sibling(0, -1, pidfd);
+  if (pid == 0)
+    return take_packages(control, gate);
+  const int child[] = {pidfd.get()};
+  try {
+    check(pid, "clone a zygote");
+    zygote_reply reply;
+    reply.kind = reply_kind::grown;
+    tell(control_fd, reply, child);
+    gate.release();
+  } catch (const std::system_error& error) {
+    tell_failure(control_fd, error);
+  }
+  after_fork_parent();
+}
+
+/// In the clone. noexcept: an error that got out of here would be told in the name of the one it was cloned from.
+void zygote::take_packages(int control, barrier& gate) noexcept {
+  gate.wait();
+  ::setpgid(0, 0); // the node looks for untold children in a zygote's group
+  ::prctl(PR_SET_NAME, "troupe-packages");
+  if (::dup3(control, control_fd, O_CLOEXEC) < 0)
+    ::_exit(126);
+  prepared_.clear();
+  after_fork_child();
+  const auto words = wire::receive_message(control_fd, limits::growth_report_bytes_max);
+  const auto packages = words ? decode_packages(words->bytes) : std::nullopt;
+  if (!packages)
+    ::_exit(0); // the node is gone
+  const auto begin = std::chrono::steady_clock::now();
+  auto [failure, culprit, loaded] = import_packages(*packages);
+  const auto time = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+  const auto report = encode(growth_report{.failure = std::move(failure),
+                                           .culprit = std::move(culprit),
+                                           .import_us = static_cast<uint64_t>(time.count()),
+                                           .loaded = std::move(loaded)});
+  if (report.size() > limits::growth_report_bytes_max || !wire::send_message(control_fd, report))
+    ::_exit(1);
+}
+
 /// noexcept: an error that got out of here would find the zygote's handlers, and a second zygote would run.
 void zygote::run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
                        barrier& gate) noexcept {
@@ -191,6 +242,8 @@ void zygote::run_child(const zygote_request& request, const std::vector<unique_f
               .cgroups = cgroups.all()});
   ::prctl(PR_SET_NAME, "troupe-sandbox");
   after_fork_child();
+  if (!reseed())
+    give_up("make random numbers of its own");
   if (!launch_waits(cage_set_up) && !warm_up())
     give_up("warm up");
   auto launch = receive_launch(cage_set_up);
@@ -221,26 +274,29 @@ void become_zygote() {
 }
 
 /// What a zygote does before it can launch, in order.
-void settle(const std::string& mount_point, const std::string& resolv_conf) {
+void settle(const std::string& mount_point, const std::string& resolv_conf, const std::vector<std::string>& layers) {
   ::umask(022);
   check(::close_range(life_fd + 1, ~0U, 0), "close what the node left open");
   check(::fcntl(control_fd, F_SETFD, FD_CLOEXEC), "keep the control socket");
   check(::unshare(CLONE_NEWNS), "make a mount namespace");
-  build_tree(mount_point, resolv_conf); // as the machine's root still
+  build_tree(mount_point, resolv_conf, layers); // as the machine's root still
   enter_zygote_namespaces();
   become_zygote();
   enter_tree();
   // A huge page would be copied as a whole at a child's first write into it.
   check(::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), "switch huge pages off");
   prepare_syscall_filters();
-  start_interpreter();
+  std::vector<std::string> folders;
+  for (size_t i = 0; i < layers.size(); ++i)
+    folders.push_back(layer_path(i));
+  start_interpreter(folders);
 }
 
 } // namespace
 
-int run_zygote(const std::string& mount_point, const std::string& resolv_conf) {
+int run_zygote(const std::string& mount_point, const std::string& resolv_conf, const std::vector<std::string>& layers) {
   try {
-    settle(mount_point, resolv_conf);
+    settle(mount_point, resolv_conf, layers);
     zygote self;
     zygote_reply reply;
     reply.kind = reply_kind::ready;

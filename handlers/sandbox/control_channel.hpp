@@ -41,6 +41,9 @@ public:
 
   std::chrono::milliseconds reply_time() const noexcept { return reply_time_; }
 
+  /// For what is said on it besides questions and answers.
+  int socket() const noexcept { return socket_.get(); }
+
   /// Kills what the messages that nobody has received name.
   void kill_unreported();
 

@@ -1,6 +1,7 @@
 #include "handlers/sandbox/factory.hpp"
 
 #include "config/errc.hpp"
+#include "handlers/sandbox/layers.hpp"
 #include "handlers/sandbox/machine.hpp"
 #include "handlers/sandbox/name_servers.hpp"
 #include "handlers/sandbox/process.hpp"
@@ -41,8 +42,10 @@ caf::error not_supported(const caf::error& reason) {
 
 } // namespace
 
-zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup)
-  : settings_{std::move(settings)}, cgroup_{std::move(cgroup)} {
+zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup, package_set packages)
+  : settings_{std::move(settings)},
+    cgroup_{std::move(cgroup)},
+    packages_{{std::move(packages), settings_.zygote_memory_bytes}} {
   for (uint32_t slot = limits::sandbox_cells_max; slot > 0; --slot)
     free_slots_.push_back(slot - 1);
 }
@@ -65,6 +68,7 @@ zygote_factory::~zygote_factory() {
   for (auto& [slot, home] : std::exchange(templates_, {}))
     leave_shell(std::move(home.place));
   egress_.reset();
+  packages_.clear();
   zygote_.reset();
   ready_.clear();
   std::error_code ignored; // a directory that is not empty is not ours to remove
@@ -105,7 +109,7 @@ caf::error zygote_factory::ensure_zygote() {
   discard_dead_blanks(); // before whatever is left of the zygote's is waited for
   zygote_.reset();
   auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
-                                        resolv_conf_of(name_servers_of(settings_.name_servers))});
+                                        resolv_conf_of(name_servers_of(settings_.name_servers)), settings_.layers});
   if (!started)
     return started.error();
   if (auto err = cgroup_.admit((*started)->id()))
@@ -219,10 +223,16 @@ caf::expected<preparation> zygote_factory::try_to_prepare_one() {
   if (auto err = ensure_zygote())
     return err;
   if (zygote_->parts_prepared() >= settings_.pool_target)
-    return prepare_templates();
+    return tend();
   if (auto err = zygote_->prepare())
     return err;
   return preparation::made;
+}
+
+/// What is worth doing when everything else is ready.
+caf::expected<preparation> zygote_factory::tend() {
+  auto done = prepare_templates();
+  return done && *done == preparation::full ? packages_.tend(*zygote_) : std::move(done);
 }
 
 sandbox_death zygote_factory::bury(sandbox_process process) {
@@ -258,6 +268,9 @@ sandbox_death zygote_factory::bury(sandbox_process process) {
 caf::expected<std::unique_ptr<sandbox_factory>> make_sandbox_factory(factory_settings settings) {
   if (auto err = check_machine())
     return err;
+  auto in_layers = find_layer_packages(settings.layers);
+  if (!in_layers)
+    return in_layers.error();
   const auto mounts = read_small_file("/proc/self/mountinfo");
   auto layout = find_cgroups(mounts.value_or(""));
   if (const auto missing = layout.missing(); !missing.empty()) {
@@ -269,7 +282,9 @@ caf::expected<std::unique_ptr<sandbox_factory>> make_sandbox_factory(factory_set
   auto group = node_cgroup::make(std::move(layout), {settings.cgroup_name, settings.memory_bytes, first_id});
   if (!group)
     return group.error();
-  auto result = std::make_unique<zygote_factory>(std::move(settings), std::move(*group));
+  package_set packages{settings.packages.begin(), settings.packages.end()};
+  packages.merge(*in_layers);
+  auto result = std::make_unique<zygote_factory>(std::move(settings), std::move(*group), std::move(packages));
   if (auto err = result->start())
     return err;
   return std::unique_ptr<sandbox_factory>{std::move(result)};

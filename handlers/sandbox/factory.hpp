@@ -3,6 +3,7 @@
 #include "handlers/sandbox/cgroups.hpp"
 #include "handlers/sandbox/egress.hpp"
 #include "handlers/sandbox/launch_parts.hpp"
+#include "handlers/sandbox/package_zygotes.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "handlers/sandbox/zygote_process.hpp"
 
@@ -26,7 +27,8 @@ launch_request request_of(const sandbox_spec& spec);
 /// are blank sandboxes, processes in their cells that lack nothing but a function.
 class zygote_factory final : public sandbox_factory {
 public:
-  zygote_factory(factory_settings settings, node_cgroup cgroup);
+  /// `packages` may be loaded ahead, those in layers among them.
+  zygote_factory(factory_settings settings, node_cgroup cgroup, package_set packages);
   ~zygote_factory() override;
 
   /// Starts the zygote and tries one sandbox, which shows what the machine does not allow.
@@ -80,8 +82,9 @@ private:
   void take_back(cell used);
   void drop(cell unused);
   caf::expected<blank> make_blank();
-  caf::expected<blank> make_blank_in(cell place);
+  caf::expected<blank> make_blank_in(cell place, zygote_process& from);
   caf::expected<blank> take_blank(network reach);
+  caf::expected<blank> take_for(const sandbox_spec& spec);
   caf::error ensure_egress();
   caf::error connect(int pid);
   caf::expected<blank> connected(blank to);
@@ -89,6 +92,7 @@ private:
   void discard_dead(blank dead);
   void discard_dead_blanks();
   caf::expected<preparation> try_to_prepare_one();
+  caf::expected<preparation> tend();
   void discard(blank unused);
   caf::error give(blank& to, const sandbox_spec& spec, int bundle);
   caf::error wait_for_set_up(const unique_fd& set_up);
@@ -117,7 +121,8 @@ private:
 
   factory_settings settings_;
   node_cgroup cgroup_;
-  std::unique_ptr<zygote_process> zygote_;
+  std::unique_ptr<zygote_process> zygote_; ///< the bare one
+  package_zygotes packages_;
   std::map<uint32_t, cell> live_; ///< by slot
   std::map<uint32_t, template_home> templates_;
   std::vector<cell> ready_;

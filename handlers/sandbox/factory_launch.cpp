@@ -36,10 +36,10 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank() {
   auto place = take_cell();
   if (!place)
     return place.error();
-  return make_blank_in(std::move(*place));
+  return make_blank_in(std::move(*place), *zygote_);
 }
 
-caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
+caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place, zygote_process& from) {
   auto ends = make_ends();
   if (!ends) {
     take_back(std::move(place));
@@ -50,7 +50,7 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
     fds.push_back(place.birthplace.get());
   for (const unique_fd& join : place.joins)
     fds.push_back(join.get());
-  auto child = zygote_->launch(
+  auto child = from.launch(
     {.kind = request_kind::launch, .slot = place.slot, .has_birthplace = static_cast<bool>(place.birthplace)}, fds);
   if (!child) {
     take_back(std::move(place));
@@ -58,7 +58,7 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place) {
   }
   place.joins.clear();
   place.birthplace.reset();
-  place.guard = zygote_->shared_keeper();
+  place.guard = from.shared_keeper();
   place.pid = child->pid;
   return blank{std::move(place), std::move(child->pidfd), std::move(ends->ours)};
 }
@@ -87,6 +87,18 @@ caf::expected<zygote_factory::blank> zygote_factory::take_blank(network reach) {
     return reach == network::egress ? connected(std::move(*waiting)) : caf::expected<blank>{std::move(*waiting)};
   auto made = make_blank();
   return made && reach == network::egress ? connected(std::move(*made)) : std::move(made);
+}
+
+/// One that has what the function imports, from a zygote that has it, or else as above.
+caf::expected<zygote_factory::blank> zygote_factory::take_for(const sandbox_spec& spec) {
+  zygote_process* from = packages_.choose(spec);
+  if (from == nullptr)
+    return take_blank(spec.reach);
+  auto place = take_cell();
+  if (!place)
+    return place.error();
+  auto made = make_blank_in(std::move(*place), *from);
+  return made && spec.reach == network::egress ? connected(std::move(*made)) : std::move(made);
 }
 
 caf::error zygote_factory::ensure_egress() {
@@ -205,7 +217,7 @@ caf::expected<sandbox_process> zygote_factory::launch_from_blank(const sandbox_s
   if (!bundle)
     return bundle.error();
   for (int attempt = 1;; ++attempt) {
-    auto taken = take_blank(spec.reach);
+    auto taken = attempt == 1 ? take_for(spec) : take_blank(spec.reach);
     caf::error problem = taken ? give(*taken, spec, bundle->get()) : taken.error();
     if (!problem)
       return hand_over(std::move(*taken));

@@ -85,11 +85,19 @@ struct factory_settings {
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
   config::ipv4_range egress_range{};                               ///< see egress_settings
   std::vector<config::ipv4_range> egress_denied;
-  std::string name_servers; ///< of sandboxes with a way out, separated by commas; empty: the machine's
+  std::string name_servers;          ///< of sandboxes with a way out, separated by commas; empty: the machine's
+  std::vector<std::string> packages; ///< that zygotes may load ahead, besides those in layers
+  std::vector<std::string> layers;   ///< directories with packages for all sandboxes
+  uint64_t zygote_memory_bytes = 0;  ///< of zygotes with packages; 0: none are made
 };
 
 /// What became of an attempt to prepare something.
-enum class preparation : uint8_t { made, full, failed };
+enum class preparation : uint8_t {
+  made,
+  full,
+  failed,
+  waiting, ///< for what a zygote does by itself
+};
 
 /// Owns the zygote process and everything prepared for sandboxes. Blocking; used by one thread (the launcher actor's).
 class sandbox_factory {

@@ -93,9 +93,18 @@ void copy_alternatives(const std::string& root) {
       fs::copy_symlink(entry.path(), root + "/etc/alternatives/" + entry.path().filename().string());
 }
 
+void bind_read_only(const std::string& from, const std::string& to, const char* step) {
+  check(::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr), step);
+  check(::mount(nullptr, to.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr), step);
+}
+
 } // namespace
 
-void build_tree(const std::string& mount_point, std::string_view resolv_conf) {
+std::string layer_path(size_t index) {
+  return "/opt/layer-" + std::to_string(index + 1);
+}
+
+void build_tree(const std::string& mount_point, std::string_view resolv_conf, std::span<const std::string> layers) {
   check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "keep mounts to oneself");
   check(::mount("troupe", mount_point.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, "size=8m,mode=755"),
         "mount the tree's tmpfs");
@@ -105,10 +114,13 @@ void build_tree(const std::string& mount_point, std::string_view resolv_conf) {
   write_names(mount_point, resolv_conf);
   copy_files(mount_point);
   copy_alternatives(mount_point);
-  const std::string usr = mount_point + "/usr";
-  check(::mount("/usr", usr.c_str(), nullptr, MS_BIND, nullptr), "bind /usr");
-  check(::mount(nullptr, usr.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr),
-        "make /usr read-only");
+  bind_read_only("/usr", mount_point + "/usr", "bind /usr read-only");
+  if (!layers.empty())
+    check(::mkdir((mount_point + "/opt").c_str(), 0755), "make a directory for layers");
+  for (size_t i = 0; i < layers.size(); ++i) {
+    check(::mkdir((mount_point + layer_path(i)).c_str(), 0755), "make a directory for a layer");
+    bind_read_only(layers[i], mount_point + layer_path(i), "bind a layer read-only");
+  }
   check(
     ::mount(nullptr, mount_point.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC, nullptr),
     "make the tree read-only");

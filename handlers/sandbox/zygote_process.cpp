@@ -63,7 +63,9 @@ caf::expected<std::unique_ptr<zygote_process>> zygote_process::start(const zygot
   const unique_fd life_reader{life[0]};
   unique_fd life_writer{life[1]};
   const int fds[] = {theirs.get(), life_reader.get()};
-  auto started = spawn({options.host_program, "zygote", options.mount_point, options.resolv_conf}, fds);
+  std::vector<std::string> command{options.host_program, "zygote", options.mount_point, options.resolv_conf};
+  command.insert(command.end(), options.layers.begin(), options.layers.end());
+  auto started = spawn(command, fds);
   if (!started)
     return std::move(started.error());
   std::unique_ptr<zygote_process> result{
@@ -140,6 +142,38 @@ caf::error zygote_process::prepare() {
     return std::move(prepared.error());
   parts_prepared_ = prepared->reply.parts_prepared;
   return {};
+}
+
+caf::expected<std::unique_ptr<zygote_process>> zygote_process::grow(const std::vector<std::string>& packages) {
+  int control[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0)
+    return failed("no socket for a zygote");
+  unique_fd ours{control[0]};
+  const unique_fd theirs{control[1]};
+  if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0 || !wire::send_message(ours.get(), encode(packages)))
+    return failed("no words for a zygote");
+  const int fds[] = {theirs.get()};
+  auto grown = control_.ask({request_kind::grow}, fds, reply_kind::grown);
+  if (!grown)
+    return std::move(grown.error());
+  if (grown->fds.size() != 1)
+    return control_.lose("it sent no process");
+  unique_fd& pidfd = grown->fds.front();
+  const int group = id_of(pidfd.get()); // it makes one of its own
+  std::unique_ptr<zygote_process> result{new zygote_process{group, std::move(pidfd), std::move(ours), control_.reply_time()}};
+  result->keeper_ = keeper_;
+  return result;
+}
+
+std::optional<growth_report> zygote_process::growth() {
+  const bool running = is_running(pidfd_.get()); // asked first: what it has said before its end is there then
+  const auto message = wire::receive_message(control_.socket(), limits::growth_report_bytes_max);
+  if (!message && running && errno == EAGAIN)
+    return std::nullopt;
+  auto report = message ? decode_growth(message->bytes) : std::nullopt;
+  if (!report)
+    report = growth_report{.failure = "it ended while it imported", .culprit = {}, .import_us = 0, .loaded = {}};
+  return report;
 }
 
 } // namespace troupe::handlers

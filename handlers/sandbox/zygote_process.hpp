@@ -41,6 +41,7 @@ struct zygote_options {
   std::string mount_point;                 ///< an empty directory; only the zygote sees what it mounts there
   std::chrono::milliseconds reply_time{0}; ///< how long it may take to answer before it counts as hung
   std::string resolv_conf{};               ///< what sandboxes have as /etc/resolv.conf
+  std::vector<std::string> layers{};       ///< directories that sandboxes have (tree.hpp)
 };
 
 /// A zygote process, seen from the node. Blocking, each wait with a bound; used by one thread.
@@ -63,6 +64,12 @@ public:
   /// Clones a child, which then takes its own set-up steps and reports on its set-up socket. `fds` are as in launch_fd,
   /// shell_fd or enter_fd, as the request says.
   caf::expected<child> launch(const zygote_request& request, std::span<const int> fds);
+
+  /// Clones a zygote from this one that imports packages besides. It can launch once growth() has said so.
+  caf::expected<std::unique_ptr<zygote_process>> grow(const std::vector<std::string>& packages);
+
+  /// To a clone: what came of its imports; nullopt while they last. Does not wait.
+  std::optional<growth_report> growth();
 
   /// Of the zygote itself, in the caller's PID namespace.
   int id() const { return id_of(pidfd_.get()); }

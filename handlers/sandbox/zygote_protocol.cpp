@@ -15,6 +15,25 @@ namespace {
 
 using launch_fields =
   std::tuple<std::string, std::string, std::string, uint32_t, uint32_t, std::map<std::string, std::string>>;
+using growth_fields = std::tuple<std::string, std::string, uint64_t, std::vector<std::string>>;
+
+template <class Fields>
+std::string pack(const Fields& fields) {
+  msgpack::sbuffer buffer;
+  msgpack::pack(buffer, fields);
+  return {buffer.data(), buffer.size()};
+}
+
+template <class Fields>
+std::optional<Fields> unpack(std::string_view bytes) {
+  try {
+    return msgpack::unpack(bytes.data(), bytes.size())->as<Fields>();
+  } catch (const msgpack::unpack_error&) {
+    return std::nullopt;
+  } catch (const msgpack::type_error&) {
+    return std::nullopt;
+  }
+}
 
 } // namespace
 
@@ -33,23 +52,37 @@ std::string step_report::text() const {
 }
 
 std::string encode(const launch_request& request) {
-  msgpack::sbuffer buffer;
-  msgpack::pack(buffer, launch_fields{request.handler, request.function_name, request.function_version,
-                                      request.memory_mb, request.ephemeral_storage_mb, request.environment});
-  return {buffer.data(), buffer.size()};
+  return pack(launch_fields{request.handler, request.function_name, request.function_version, request.memory_mb,
+                            request.ephemeral_storage_mb, request.environment});
 }
 
 std::optional<launch_request> decode_launch(std::string_view bytes) {
-  try {
-    const auto handle = msgpack::unpack(bytes.data(), bytes.size());
-    auto [handler, name, version, memory_mb, storage_mb, environment] = handle->as<launch_fields>();
-    return launch_request{std::move(handler), std::move(name), std::move(version),
-                          memory_mb,          storage_mb,      std::move(environment)};
-  } catch (const msgpack::unpack_error&) {
+  auto fields = unpack<launch_fields>(bytes);
+  if (!fields)
     return std::nullopt;
-  } catch (const msgpack::type_error&) {
+  auto& [handler, name, version, memory_mb, storage_mb, environment] = *fields;
+  return launch_request{std::move(handler), std::move(name), std::move(version),
+                        memory_mb,          storage_mb,      std::move(environment)};
+}
+
+std::string encode(const std::vector<std::string>& packages) {
+  return pack(packages);
+}
+
+std::optional<std::vector<std::string>> decode_packages(std::string_view bytes) {
+  return unpack<std::vector<std::string>>(bytes);
+}
+
+std::string encode(const growth_report& report) {
+  return pack(growth_fields{report.failure, report.culprit, report.import_us, report.loaded});
+}
+
+std::optional<growth_report> decode_growth(std::string_view bytes) {
+  auto fields = unpack<growth_fields>(bytes);
+  if (!fields)
     return std::nullopt;
-  }
+  auto& [failure, culprit, import_us, loaded] = *fields;
+  return growth_report{std::move(failure), std::move(culprit), import_us, std::move(loaded)};
 }
 
 bool launch_waits(int set_up) noexcept {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 /// What node and zygote say to each other on the zygote's control socket, and node and child on the child's set-up
 /// socket (both AF_UNIX, SOCK_SEQPACKET: a message is a message). All sides are built from this file and trust each
@@ -26,6 +27,10 @@
 ///   zygote -> node   launched   + pidfd
 ///   node -> child    launch_request + bundle   a child is cloned ahead of time and waits for this
 ///   child -> node    step_report               of the step that failed, or empty: the sandbox is set up
+///   node -> zygote   grow       + control fd   clone a zygote that has this socket, on which the node has said already
+///                                              which packages to import
+///   zygote -> node   grown      + pidfd
+///   new one -> node  growth_report             on its own socket; without a failure in it, it can launch now
 ///
 /// For templates (shell.hpp), where a messenger is a process that has ended and that only the node can wait for:
 ///
@@ -70,8 +75,8 @@ struct enter_fd {
   static constexpr size_t first_cgroup = 5;
 };
 
-enum class request_kind : uint8_t { go_on = 1, prepare, launch, shell, enter };
-enum class reply_kind : uint8_t { wants_ids = 1, kept, ready, prepared, launched, failed };
+enum class request_kind : uint8_t { go_on = 1, prepare, launch, shell, enter, grow };
+enum class reply_kind : uint8_t { wants_ids = 1, kept, ready, prepared, launched, failed, grown };
 
 /// What the child is to serve.
 struct launch_request {
@@ -129,9 +134,21 @@ std::optional<Message> message_of(std::string_view bytes) noexcept {
   return result;
 }
 
+/// What came of importing packages.
+struct growth_report {
+  std::string failure; ///< empty: all are there
+  std::string culprit; ///< the package that failed
+  uint64_t import_us = 0;
+  std::vector<std::string> loaded; ///< top-level names that have come, those of the standard library left out
+};
+
 /// As msgpack. nullopt when the bytes are no such request.
 std::string encode(const launch_request& request);
 std::optional<launch_request> decode_launch(std::string_view bytes);
+std::string encode(const std::vector<std::string>& packages);
+std::optional<std::vector<std::string>> decode_packages(std::string_view bytes);
+std::string encode(const growth_report& report);
+std::optional<growth_report> decode_growth(std::string_view bytes);
 
 struct received_launch {
   launch_request what;

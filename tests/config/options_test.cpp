@@ -74,7 +74,9 @@ CAF_TEST(each option writes a member of its own) {
                                                            {"log.format", "json"},
                                                            {"worker.egress-range", "10.9.0.0/16"},
                                                            {"worker.egress-deny", "192.168.0.0/16"},
-                                                           {"worker.egress-dns", "192.0.2.53"}};
+                                                           {"worker.egress-dns", "192.0.2.53"},
+                                                           {"worker.packages", "numpy"},
+                                                           {"worker.layers", "/srv/layer"}};
   for (const auto& of : options()) {
     CAF_MESSAGE(of.name);
     settings changed;
@@ -184,6 +186,26 @@ CAF_TEST(networks are checked) {
 CAF_TEST(lists of addresses may be empty) {
   CAF_CHECK_EQUAL(refusal("worker.egress-deny", ""), "");
   CAF_CHECK_EQUAL(refusal("worker.egress-dns", ""), "");
+}
+
+CAF_TEST(packages and layers are checked) {
+  const trial table[] = {
+    {"worker.packages", "numpy, PIL.Image,_x", "numpy, PIL.Image,_x"},
+    {"worker.packages", "numpy,", ""},
+    {"worker.packages", "PIL..Image", ""},
+    {"worker.packages", ".x", ""},
+    {"worker.packages", "x.", ""},
+    {"worker.packages", "3d", ""},
+    {"worker.packages", "os;rm", ""},
+    {"worker.layers", "/srv/a b, /srv/c", "/srv/a b, /srv/c"},
+    {"worker.layers", "srv", ""},
+    {"worker.layers", "/a,/b,/c,/d,/e,/f,/g,/h,/i", ""},
+    {"worker.zygote-memory", "0", "0B"},
+    {"worker.zygote-memory", "1MiB", ""},
+  };
+  check_each(table);
+  CAF_CHECK_EQUAL(refusal("worker.packages", ""), "");
+  CAF_CHECK_EQUAL(refusal("worker.layers", " "), "");
 }
 
 CAF_TEST(refusals say what would be right) {

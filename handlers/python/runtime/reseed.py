@@ -1,13 +1,15 @@
-"""Random numbers of its own for a copy of a process that has used its generators already."""
+"""Random state of what was loaded before a process was cloned: two that go on from the same state would draw the same
+numbers."""
 import os
 import sys
 
 
 def reseed():
-    """What Python does not do itself after a fork: `random` does."""
-    ssl = sys.modules.get("ssl")
-    if ssl is not None:  # OpenSSL goes by the process id, which is the same in every sandbox
-        ssl.RAND_add(os.urandom(32), 32)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
+    """In each clone, before any code of a function runs in it. `random` does this for itself after a fork, and so do
+    secrets, uuid4 and os.urandom, which ask the kernel. What a package keeps in generators of its own is not known."""
+    if numpy_random := sys.modules.get("numpy.random"):
         numpy_random.seed()
+    if ssl := sys.modules.get("ssl"):
+        ssl.RAND_add(os.urandom(32), 32)  # OpenSSL tells a clone by its process id, which may be the same
+    if tempfile := sys.modules.get("tempfile"):
+        tempfile._name_sequence = None  # the same: it begins anew
