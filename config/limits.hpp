@@ -125,6 +125,7 @@ inline constexpr size_t egress_ready = 4;     ///< blank sandboxes with a way ou
 inline constexpr size_t name_servers_max = 3; ///< as many as the C library asks
 inline constexpr auto netlink_time_max = 5s;  ///< each answer of the kernel
 inline constexpr auto nft_time_max = 10s;     ///< a run of the program nft
+inline constexpr auto egress_retry_min = 5s;  ///< before a set-up that has failed is tried again
 
 // Settings: how far a user may go in config/options.cpp
 inline constexpr size_t config_file_bytes_max = 1 * mib;

@@ -41,7 +41,9 @@ std::string printable(std::string_view text) {
 }
 
 std::filesystem::path program_directory() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  // Asked for once: the link may lead nowhere when the process has changed its mount namespace.
+  static const auto directory = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  return directory;
 }
 
 bool wants_colour(std::FILE* stream) {

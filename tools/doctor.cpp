@@ -1,6 +1,7 @@
 // `troupe doctor`: what this machine offers for sandboxes, what is missing, and how to turn it on.
 #include "config/errc.hpp"
 #include "handlers/sandbox/machine.hpp"
+#include "handlers/sandbox/own_namespaces.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "tools/commands.hpp"
 #include "tools/common_options.hpp"
@@ -92,7 +93,14 @@ void print(const std::vector<machine_part>& parts, output_format format) {
 }
 
 int examine(output_format format) {
+  // As a node of this user would. When that is refused, the parts say why.
+  const auto refusal = handlers::enter_own_namespaces(program_directory() / "troupe-python3");
   auto parts = handlers::examine_machine();
+  if (refusal) {
+    parts.front().there = false;
+    parts.front().found = what_of(refusal);
+    parts.front().remedy = "start the node as root, or let users make user namespaces (see below)";
+  }
   parts.push_back(try_a_sandbox(parts));
   print(parts, format);
   const auto is_lost = [](const auto& part) { return part.needed == machine_part::need::always && !part.there; };

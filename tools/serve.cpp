@@ -1,6 +1,8 @@
 #include "actors/io_scheduler.hpp"
 #include "actors/node.hpp"
+#include "config/errc.hpp"
 #include "config/logging.hpp"
+#include "handlers/sandbox/own_namespaces.hpp"
 #include "http/gateway.hpp"
 #include "http/server.hpp"
 #include "tools/commands.hpp"
@@ -80,6 +82,8 @@ int serve(const config::resolved_options& options) {
   const auto& settings = options.values;
   config::set_up_logging(settings.log);
   raise_descriptor_limit();
+  if (const auto refusal = handlers::enter_own_namespaces(program_directory() / "troupe-python3"))
+    return fail(make_error(code_of(refusal), what_of(refusal) + " (troupe doctor says what to do)"));
   asio::io_context io{1};
   auto started = node::start(settings, io, program_directory());
   if (!started)

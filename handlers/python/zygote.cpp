@@ -147,7 +147,7 @@ void zygote::launch(const zygote_request& request, const std::vector<unique_fd>&
   const int child[] = {pidfd.get()};
   try {
     check(pid, "clone a sandbox");
-    write_id_maps(pid, request.slot);
+    write_id_maps(pid, request.ids);
     // The node is told first: a child that it does not know of never gets past the barrier.
     zygote_reply reply;
     reply.kind = reply_kind::launched;
@@ -166,7 +166,7 @@ void zygote::make_shell(const zygote_request& request, const std::vector<unique_
   barrier gate;
   fd_numbers cgroups{fds, shell_fd::first_other + (request.inside ? 1 : 0)};
   made_by_messenger made;
-  const char* failed = handlers::make_shell({.slot = request.slot,
+  const char* failed = handlers::make_shell({.ids = request.ids,
                                              .inside = request.inside ? fds[shell_fd::first_other].get() : -1,
                                              .set_up = fds[shell_fd::set_up].get(),
                                              .cgroups = cgroups.all(),

@@ -11,7 +11,6 @@
 #include <cstring>
 
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <linux/securebits.h>
@@ -155,6 +154,10 @@ bool limit_resources(cage_plan&) noexcept {
       && limit(RLIMIT_SIGPENDING, limits::pending_signals_max);
 }
 
+bool limit_processes(cage_plan&) noexcept {
+  return limit(RLIMIT_NPROC, limits::processes_max);
+}
+
 bool drop_bounding_set(cage_plan&) noexcept {
   int capability = 0;
   while (::prctl(PR_CAPBSET_DROP, capability) == 0)
@@ -170,8 +173,8 @@ bool lock_securebits(cage_plan&) noexcept {
 }
 
 bool become_user(cage_plan&) noexcept {
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(cage_user, cage_user, cage_user) == 0
-      && ::setresuid(cage_user, cage_user, cage_user) == 0;
+  // Without groups already, if at all: the zygote has dropped them.
+  return ::setresgid(cage_user, cage_user, cage_user) == 0 && ::setresuid(cage_user, cage_user, cage_user) == 0;
 }
 
 bool drop_capabilities(cage_plan&) noexcept {
@@ -228,6 +231,8 @@ constexpr step blank[] = {
   // The zygote's control socket is among those closed.
   {"keep six descriptors", keep_six_descriptors},
   {"set resource limits", limit_resources},
+  // Counted in each user namespace, so it is the sandbox's own. A template has none: its sandboxes count as its own.
+  {"limit the processes", limit_processes},
   // A handler that has been given an event does not push aside the node's thread, which has more to give.
   {"give way to the node", give_way},
 
@@ -315,6 +320,7 @@ constexpr step last_template[] = {
 constexpr step leaving[] = {
   {"leave the process group", leave_process_group},
   {"keep six descriptors", keep_six_descriptors},
+  {"limit the processes", limit_processes},
   {"drop the bounding set", drop_bounding_set},
   {"lock the securebits", lock_securebits},
   {"enter the bundle", enter_bundle},

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -229,8 +230,12 @@ unique_fd sandbox_cgroup::open_memory_now() const {
 freezer sandbox_cgroup::open_freezer() const {
   if (!places_.freezer)
     return {};
-  const std::string file = places_.freezer->root + (is_v1(*places_.freezer) ? "/freezer.state" : "/cgroup.freeze");
-  return {places_.freezer->version, unique_fd{::open(file.c_str(), O_WRONLY | O_CLOEXEC)}};
+  const std::string path = places_.freezer->root + (is_v1(*places_.freezer) ? "/freezer.state" : "/cgroup.freeze");
+  unique_fd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+  static std::atomic_flag told;
+  if (!file && !told.test_and_set())
+    spdlog::warn("idle sandboxes do not stand still: open a cgroup's freezer: {}", std::strerror(errno));
+  return {places_.freezer->version, std::move(file)};
 }
 
 bool sandbox_cgroup::holds(int pid) const {

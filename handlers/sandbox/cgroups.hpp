@@ -58,6 +58,38 @@ struct cgroup_layout {
 /// Finds the controllers from the text of /proc/self/mountinfo.
 cgroup_layout find_cgroups(std::string_view mountinfo);
 
+/// The same, as far as the caller may make groups there: at the roots as root, and else below its own groups, where
+/// those were handed over to its user (delegated). `own_groups` is the text of /proc/self/cgroup.
+cgroup_layout find_own_cgroups(std::string_view mountinfo, std::string_view own_groups);
+
+/// For the calling process, on this machine.
+cgroup_layout find_own_cgroups();
+
+/// Writes the controllers to a group's subtree_control, each with the sign, and answers errno or 0.
+int change_control(const std::string& directory, const char* sign, std::string_view controllers);
+
+/// In v2, a controller reaches the groups below `directory` only when that says so, and it may not have processes of
+/// its own then. What was done for that is undone with the object, as far as nobody else relies on it.
+class handed_on_controllers {
+public:
+  /// Hands on those named in `controllers`, such as "memory pids". Where the calling process is in the way, it moves
+  /// into a group `leaf` below. Fails with not_supported.
+  static caf::expected<handed_on_controllers> make(std::string directory, std::string leaf,
+                                                   const std::string& controllers);
+
+  handed_on_controllers() = default;
+  handed_on_controllers(handed_on_controllers&& other) noexcept;
+  handed_on_controllers& operator=(handed_on_controllers&& other) noexcept;
+  ~handed_on_controllers();
+
+private:
+  caf::error move_out_of_the_way();
+
+  std::string directory_; ///< empty: there is nothing to undo
+  std::string leaf_;      ///< a path; empty: this process is where it was
+  std::string added_;     ///< controllers that were not handed on before
+};
+
 /// Limits of one sandbox.
 struct sandbox_limits {
   uint32_t memory_mb = 0; ///< memory and swap together; CPU grows with it
@@ -145,9 +177,10 @@ public:
 private:
   node_cgroup(cgroup_layout layout, node_cgroup_settings settings);
 
-  caf::error prepare(const cgroup_controller& hierarchy) const;
+  caf::error prepare(const cgroup_controller& hierarchy);
   caf::error limit_all() const;
 
+  handed_on_controllers handed_on_; ///< in v2; goes last
   cgroup_layout layout_;
   node_cgroup_settings settings_; ///< the name is empty once moved from
 };

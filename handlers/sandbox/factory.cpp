@@ -5,7 +5,6 @@
 #include "handlers/sandbox/machine.hpp"
 #include "handlers/sandbox/name_servers.hpp"
 #include "handlers/sandbox/process.hpp"
-#include "handlers/sandbox/small_file.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -109,7 +108,8 @@ caf::error zygote_factory::ensure_zygote() {
   discard_dead_blanks(); // before whatever is left of the zygote's is waited for
   zygote_.reset();
   auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
-                                        resolv_conf_of(name_servers_of(settings_.name_servers)), settings_.layers});
+                                        resolv_conf_of(name_servers_of(settings_.name_servers)), settings_.layers,
+                                        ids_});
   if (!started)
     return started.error();
   if (auto err = cgroup_.admit((*started)->id()))
@@ -271,15 +271,17 @@ caf::expected<std::unique_ptr<sandbox_factory>> make_sandbox_factory(factory_set
   auto in_layers = find_layer_packages(settings.layers);
   if (!in_layers)
     return in_layers.error();
-  const auto mounts = read_small_file("/proc/self/mountinfo");
-  auto layout = find_cgroups(mounts.value_or(""));
+  auto layout = find_own_cgroups();
   if (const auto missing = layout.missing(); !missing.empty()) {
     if (settings.level == isolation::full)
       return make_error(errc::not_supported, "cgroup controllers are missing: " + missing
-                                               + " (worker.isolation = \"relaxed\" does without)");
-    spdlog::warn("isolation is relaxed: cgroup controllers are missing: {}", missing);
+                                               + " (troupe doctor says how to get them; worker.isolation = \"relaxed\" "
+                                                 "does without)");
+    spdlog::warn("isolation is relaxed: cgroup controllers are missing, and nothing limits what they would: {}",
+                 missing);
   }
-  auto group = node_cgroup::make(std::move(layout), {settings.cgroup_name, settings.memory_bytes, first_id});
+  auto group =
+    node_cgroup::make(std::move(layout), {settings.cgroup_name, settings.memory_bytes, plan_own_ids().first});
   if (!group)
     return group.error();
   package_set packages{settings.packages.begin(), settings.packages.end()};

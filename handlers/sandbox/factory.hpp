@@ -7,6 +7,7 @@
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "handlers/sandbox/zygote_process.hpp"
 
+#include <chrono>
 #include <list>
 #include <map>
 #include <memory>
@@ -121,6 +122,7 @@ private:
 
   factory_settings settings_;
   node_cgroup cgroup_;
+  const id_plan ids_ = plan_own_ids();
   std::unique_ptr<zygote_process> zygote_; ///< the bare one
   package_zygotes packages_;
   std::map<uint32_t, cell> live_; ///< by slot
@@ -129,6 +131,8 @@ private:
   std::list<blank> blanks_;                ///< the oldest first
   std::list<blank> connected_;             ///< the same with a way out
   std::unique_ptr<egress_network> egress_; ///< once a function has asked for it
+  caf::error egress_problem_;              ///< why it could not be made, and until when that is not tried again
+  std::chrono::steady_clock::time_point egress_retry_;
   bool blanks_wanted_ = true;
   std::vector<uint32_t> free_slots_; ///< the lowest last
 };

@@ -51,7 +51,12 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place, z
   for (const unique_fd& join : place.joins)
     fds.push_back(join.get());
   auto child = from.launch(
-    {.kind = request_kind::launch, .slot = place.slot, .has_birthplace = static_cast<bool>(place.birthplace)}, fds);
+    {
+      .kind = request_kind::launch,
+      .ids = ids_.of_sandbox(place.slot),
+      .has_birthplace = static_cast<bool>(place.birthplace),
+    },
+    fds);
   if (!child) {
     take_back(std::move(place));
     return child.error();
@@ -104,9 +109,16 @@ caf::expected<zygote_factory::blank> zygote_factory::take_for(const sandbox_spec
 caf::error zygote_factory::ensure_egress() {
   if (egress_)
     return {};
+  if (!ids_.is_roots())
+    return make_error(errc::not_supported, "network egress needs a node that root has started");
+  if (egress_problem_ && std::chrono::steady_clock::now() < egress_retry_)
+    return egress_problem_;
   auto made = egress_network::make(egress_settings_of(settings_));
-  if (!made)
-    return made.error();
+  if (!made) {
+    egress_problem_ = made.error();
+    egress_retry_ = std::chrono::steady_clock::now() + limits::egress_retry_min;
+    return egress_problem_;
+  }
   egress_ = std::move(*made);
   return {};
 }

@@ -75,7 +75,8 @@ caf::expected<zygote_factory::cell> zygote_factory::make_shell(const sandbox_spe
     fds.push_back(around->place.holder.get());
   for (const unique_fd& join : place->joins)
     fds.push_back(join.get());
-  auto holder = zygote_->launch({.kind = request_kind::shell, .slot = place->slot, .inside = around != nullptr}, fds);
+  const id_map ids = around != nullptr ? ids_.inside_template() : ids_.of_sandbox(place->slot);
+  auto holder = zygote_->launch({.kind = request_kind::shell, .ids = ids, .inside = around != nullptr}, fds);
   if (!holder) {
     drop(std::move(*place));
     return holder.error();

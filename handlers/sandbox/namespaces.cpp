@@ -2,6 +2,7 @@
 
 #include "config/limits.hpp"
 #include "handlers/sandbox/check.hpp"
+#include "handlers/sandbox/small_file.hpp"
 #include "handlers/sandbox/zygote_protocol.hpp"
 #include "handlers/wire/fd_passing.hpp"
 
@@ -34,6 +35,12 @@ void write_map(const std::string& path, const std::string& line) {
   check(::write(file.get(), line.data(), line.size()), "write an id map");
 }
 
+/// Not when the node's user namespace was made by an ordinary user: membership in a group can be what keeps somebody
+/// from something, so such a user cannot shed it. Then the zygote keeps the user's groups, and so do the sandboxes.
+bool may_drop_groups() {
+  return read_small_file("/proc/self/setgroups").value_or("allow").starts_with("allow");
+}
+
 void configure(int filesystem, const char* key, const std::string& value) {
   check(::fsconfig(filesystem, FSCONFIG_SET_STRING, key, value.c_str(), 0), "configure /tmp");
 }
@@ -48,19 +55,14 @@ unique_fd make_tmp() {
     check(::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), "make a mount for /tmp"))};
 }
 
-void write_id_maps(pid_t pid, const std::string& line) {
-  const std::string process = "/proc/" + std::to_string(pid);
-  write_map(process + "/uid_map", line);
-  write_map(process + "/gid_map", line);
-}
-
 } // namespace
 
 void enter_zygote_namespaces() {
   check(::unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS),
         "make namespaces for the zygote");
   ask_for_ids();
-  check(::setgroups(0, nullptr), "drop the groups");
+  if (may_drop_groups())
+    check(::setgroups(0, nullptr), "drop the groups");
   check(::setresgid(0, 0, 0), "become the namespace's root group");
   check(::setresuid(0, 0, 0), "become the namespace's root");
   // The change of ids made this process undumpable, and its /proc files, the id maps of its children among them,
@@ -72,14 +74,11 @@ uint64_t sandbox_namespaces() noexcept {
   return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 }
 
-void write_id_maps(pid_t pid, uint32_t slot) {
-  // The first range is the zygote's own.
-  const uint64_t first = (uint64_t{slot} + 1) * limits::sandbox_ids;
-  write_id_maps(pid, "0 " + std::to_string(first) + " " + std::to_string(limits::sandbox_ids) + "\n");
-}
-
-void write_same_id_maps(pid_t pid) {
-  write_id_maps(pid, "0 0 " + std::to_string(limits::sandbox_ids) + "\n");
+void write_id_maps(pid_t pid, const id_map& ids) {
+  const std::string line = ids.line();
+  const std::string process = "/proc/" + std::to_string(pid);
+  write_map(process + "/uid_map", line);
+  write_map(process + "/gid_map", line);
 }
 
 bool raise_loopback() noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "handlers/sandbox/ids.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <cstdint>
@@ -18,11 +19,8 @@ void enter_zygote_namespaces();
 /// its cgroup.
 uint64_t sandbox_namespaces() noexcept;
 
-/// Gives a child in a fresh user namespace the ids 0 to limits::sandbox_ids - 1, on the range of its slot.
-void write_id_maps(pid_t pid, uint32_t slot);
-
-/// Gives it the ids of the caller's user namespace as they are.
-void write_same_id_maps(pid_t pid);
+/// Gives a child in a fresh user namespace its ids.
+void write_id_maps(pid_t pid, const id_map& ids);
 
 /// Raises lo in the calling process's network namespace; false with errno set. Allocates nothing.
 bool raise_loopback() noexcept;

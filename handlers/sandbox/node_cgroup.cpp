@@ -15,6 +15,7 @@
 #include <sstream>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,9 +30,10 @@ bool has_word(std::string_view text, char separator, std::string_view word) {
                              [word](auto&& part) { return std::ranges::equal(part, word); });
 }
 
-/// A line of mountinfo, as far as it matters here (proc(5)): the mount point is the fifth field; after a lone hyphen
-/// come file system type, source and options.
+/// A line of mountinfo, as far as it matters here (proc(5)): which directory of the file system is mounted, and where,
+/// are the fourth and the fifth field; after a lone hyphen come file system type, source and options.
 struct mount_line {
+  std::string root;
   std::string point;
   std::string type;
   std::string options;
@@ -41,9 +43,9 @@ std::optional<mount_line> parse_mount(const std::string& line) {
   std::istringstream fields{line};
   mount_line result;
   std::string field;
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < 3; ++i)
     fields >> field;
-  fields >> result.point;
+  fields >> result.root >> result.point;
   while (fields >> field && field != "-")
     continue;
   std::string source;
@@ -83,6 +85,41 @@ std::optional<cgroup_controller> find_freezer(const std::vector<mount_line>& mou
   return find_controller(mounts, "freezer");
 }
 
+cgroup_layout layout_of(const std::vector<mount_line>& mounts) {
+  cgroup_layout result{.memory = find_controller(mounts, "memory"),
+                       .pids = find_controller(mounts, "pids"),
+                       .cpu = find_controller(mounts, "cpu"),
+                       .freezer = find_freezer(mounts)};
+  if (const auto other = find_controller(mounts, "freezer"); other != result.freezer)
+    result.late_freezer = other;
+  return result;
+}
+
+/// The caller's own group in that hierarchy, as a directory; empty when the mount does not show it. A line of
+/// `own_groups` (cgroups(7)) has a number, the controllers, none in v2, and the path.
+std::string own_group(const mount_line& mount, std::string_view own_groups) {
+  std::istringstream lines{std::string{own_groups}};
+  for (std::string line; std::getline(lines, line);) {
+    const size_t names = line.find(':') + 1;
+    const size_t path = line.find(':', names) + 1;
+    if (names == 0 || path == 0)
+      continue;
+    const std::string first_name = line.substr(names, line.find_first_of(",:", names) - names);
+    if (mount.type == "cgroup2" ? !first_name.empty() : !has_word(mount.options, ',', first_name))
+      continue;
+    const std::string above = mount.root == "/" ? "" : mount.root;
+    return line.compare(path, above.size(), above) == 0 ? mount.point + line.substr(path + above.size()) : "";
+  }
+  return "";
+}
+
+bool may_make_groups(const std::string& directory) {
+  const auto may_write = [](const std::string& path) {
+    return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+  };
+  return may_write(directory) && may_write(directory + "/cgroup.procs");
+}
+
 /// Waits for the end of all processes in a group; false when some are still there after `limits::kill_time_max`.
 bool wait_until_empty(const std::string& directory) {
   const auto text = read_small_file(directory + "/cgroup.procs");
@@ -114,11 +151,8 @@ bool remove_groups_below(const std::string& directory) {
   return all;
 }
 
-/// In v2, a controller reaches children only when their parent says so.
 caf::error enable_below(const std::string& directory, const std::string& controllers) {
-  if (controllers.empty())
-    return {};
-  if (const int error = write_small_file(directory + "/cgroup.subtree_control", controllers))
+  if (const int error = change_control(directory, "+", controllers))
     return make_error(errc::not_supported,
                       "cgroup v2 controllers " + controllers + " for new groups: " + std::strerror(error));
   return {};
@@ -135,21 +169,32 @@ constexpr const char* zygote_group = "/zygote";
 } // namespace
 
 cgroup_layout find_cgroups(std::string_view mountinfo) {
-  const auto mounts = cgroup_mounts(mountinfo);
-  cgroup_layout result{.memory = find_controller(mounts, "memory"),
-                       .pids = find_controller(mounts, "pids"),
-                       .cpu = find_controller(mounts, "cpu"),
-                       .freezer = find_freezer(mounts)};
-  if (const auto other = find_controller(mounts, "freezer"); other != result.freezer)
-    result.late_freezer = other;
-  return result;
+  return layout_of(cgroup_mounts(mountinfo));
+}
+
+cgroup_layout find_own_cgroups(std::string_view mountinfo, std::string_view own_groups) {
+  std::vector<mount_line> usable;
+  for (mount_line& mount : cgroup_mounts(mountinfo)) {
+    if (!may_make_groups(mount.point))
+      mount.point = own_group(mount, own_groups);
+    if (may_make_groups(mount.point))
+      usable.push_back(std::move(mount));
+  }
+  return layout_of(usable);
+}
+
+cgroup_layout find_own_cgroups() {
+  return find_own_cgroups(read_small_file("/proc/self/mountinfo").value_or(""),
+                          read_small_file("/proc/self/cgroup").value_or(""));
 }
 
 node_cgroup::node_cgroup(cgroup_layout layout, node_cgroup_settings settings)
   : layout_{std::move(layout)}, settings_{std::move(settings)} {}
 
 node_cgroup::node_cgroup(node_cgroup&& other) noexcept
-  : layout_{std::move(other.layout_)}, settings_{std::exchange(other.settings_, {})} {}
+  : handed_on_{std::move(other.handed_on_)},
+    layout_{std::move(other.layout_)},
+    settings_{std::exchange(other.settings_, {})} {}
 
 caf::expected<node_cgroup> node_cgroup::make(cgroup_layout layout, node_cgroup_settings settings) {
   node_cgroup result{std::move(layout), std::move(settings)};
@@ -161,7 +206,7 @@ caf::expected<node_cgroup> node_cgroup::make(cgroup_layout layout, node_cgroup_s
   return result;
 }
 
-caf::error node_cgroup::prepare(const cgroup_controller& hierarchy) const {
+caf::error node_cgroup::prepare(const cgroup_controller& hierarchy) {
   const std::string directory = hierarchy.root + "/" + settings_.name;
   if (!remove_groups_below(directory))
     return make_error(errc::already_running, "another node's sandboxes are in the cgroup " + settings_.name);
@@ -171,11 +216,13 @@ caf::error node_cgroup::prepare(const cgroup_controller& hierarchy) const {
     return {};
   std::string controllers;
   for (const auto& [name, place] :
-       {std::pair{"+memory", &layout_.memory}, std::pair{"+pids", &layout_.pids}, std::pair{"+cpu", &layout_.cpu}})
+       {std::pair{"memory", &layout_.memory}, std::pair{"pids", &layout_.pids}, std::pair{"cpu", &layout_.cpu}})
     if (*place == hierarchy)
       controllers += (controllers.empty() ? "" : " ") + std::string{name};
-  if (auto err = enable_below(hierarchy.root, controllers))
-    return err;
+  auto handed_on = handed_on_controllers::make(hierarchy.root, settings_.name + "-node", controllers);
+  if (!handed_on)
+    return handed_on.error();
+  handed_on_ = std::move(*handed_on);
   if (auto err = enable_below(directory, controllers))
     return err;
   if (::mkdir((directory + zygote_group).c_str(), 0755) != 0

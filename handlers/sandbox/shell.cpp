@@ -99,11 +99,7 @@ int make_holder(void* argument) {
   if (errand.failed != nullptr)
     return 1;
   try {
-    const pid_t pid = id_seen_here(errand.made.process.get());
-    if (order.inside < 0)
-      write_id_maps(pid, order.slot);
-    else
-      write_same_id_maps(pid);
+    write_id_maps(id_seen_here(errand.made.process.get()), order.ids);
   } catch (const std::system_error& failure) {
     errno = failure.code().value();
     return errand.fail("map the ids of a shell");

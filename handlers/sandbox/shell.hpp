@@ -1,5 +1,6 @@
 #pragma once
 
+#include "handlers/sandbox/ids.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <cstdint>
@@ -23,9 +24,9 @@ struct made_by_messenger {
 };
 
 struct shell_order {
-  uint32_t slot = 0; ///< whose range of ids it gets, unless it lies inside another
-  int inside = -1;   ///< a pidfd of the holder of a template's shell: the new one is owned by that template's user
-  int set_up = -1;   ///< where the holder reports
+  id_map ids{};
+  int inside = -1; ///< a pidfd of the holder of a template's shell: the new one is owned by that template's user
+  int set_up = -1; ///< where the holder reports
   std::span<const int> cgroups{};
   int gate = -1;     ///< the holder goes on once it has read a byte here
   int gate_end = -1; ///< the end that it closes, or it would never see that nobody will write

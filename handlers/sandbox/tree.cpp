@@ -12,7 +12,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace troupe::handlers {
@@ -53,13 +52,14 @@ void make_links(const std::string& root) {
     check(::symlink(target, (root + name).c_str()), "make a link of the tree");
 }
 
-void make_devices(const std::string& root) {
-  constexpr std::array<std::pair<const char*, unsigned>, 5> devices{
-    {{"/dev/null", 3}, {"/dev/zero", 5}, {"/dev/full", 7}, {"/dev/random", 8}, {"/dev/urandom", 9}}};
-  for (const auto& [name, minor] : devices) {
+/// The machine's own, since nobody but its root can make others.
+void bind_devices(const std::string& root) {
+  for (const char* name : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
     const std::string path = root + name;
-    check(::mknod(path.c_str(), S_IFCHR | 0666, makedev(1, minor)), "make a device node");
-    check(::chmod(path.c_str(), 0666), "make a device node accessible"); // mknod obeys the umask
+    write_file(path, "");
+    check(::mount(name, path.c_str(), nullptr, MS_BIND, nullptr), "bind a device");
+    check(::mount(nullptr, path.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC, nullptr),
+          "make a device's attributes read-only");
   }
 }
 
@@ -110,7 +110,7 @@ void build_tree(const std::string& mount_point, std::string_view resolv_conf, st
         "mount the tree's tmpfs");
   make_directories(mount_point);
   make_links(mount_point);
-  make_devices(mount_point);
+  bind_devices(mount_point);
   write_names(mount_point, resolv_conf);
   copy_files(mount_point);
   copy_alternatives(mount_point);

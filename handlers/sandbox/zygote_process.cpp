@@ -7,7 +7,6 @@
 #include "handlers/sandbox/spawn.hpp"
 #include "handlers/wire/fd_passing.hpp"
 
-#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
@@ -21,15 +20,12 @@
 namespace troupe::handlers {
 namespace {
 
-// The range from first_id on is one that distributions leave to nobody (systemd's "UIDs and GIDs" page).
-constexpr uint64_t id_count = (limits::sandbox_cells_max + 1) * limits::sandbox_ids;
-
 caf::error failed(std::string what) {
   return make_error(errc::sandbox_failed, std::move(what));
 }
 
-caf::error map_ids(int pid) {
-  const std::string line = fmt::format("0 {} {}\n", first_id, id_count);
+caf::error map_ids(int pid, const id_map& ids) {
+  const std::string line = ids.line();
   for (const char* name : {"/uid_map", "/gid_map"})
     if (const int error = write_small_file("/proc/" + std::to_string(pid) + name, line))
       return failed(std::string{"map the zygote's ids: "} + std::strerror(error));
@@ -70,16 +66,16 @@ caf::expected<std::unique_ptr<zygote_process>> zygote_process::start(const zygot
     return std::move(started.error());
   std::unique_ptr<zygote_process> result{
     new zygote_process{started->pid, std::move(started->pidfd), std::move(ours), options.reply_time}};
-  if (auto err = result->settle(std::move(life_writer)))
+  if (auto err = result->settle(std::move(life_writer), options.ids))
     return err;
   return result;
 }
 
 /// Answers what a zygote asks while it starts.
-caf::error zygote_process::settle(unique_fd life) {
+caf::error zygote_process::settle(unique_fd life, const id_plan& ids) {
   if (auto asked = control_.receive(reply_kind::wants_ids, limits::zygote_start_max); !asked)
     return asked.error();
-  if (auto err = map_ids(group_))
+  if (auto err = map_ids(group_, ids.of_zygote()))
     return err;
   auto kept = control_.ask({request_kind::go_on}, {}, reply_kind::kept);
   if (!kept)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "handlers/sandbox/control_channel.hpp"
+#include "handlers/sandbox/ids.hpp"
 #include "handlers/sandbox/process.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
@@ -15,9 +16,6 @@
 #include <vector>
 
 namespace troupe::handlers {
-
-/// The first of the user ids of a zygote and its sandboxes: root of the zygote's user namespace.
-inline constexpr uint32_t first_id = 0x7000'0000;
 
 /// The node's hold on a keeper (keeper.hpp). Letting go of the last reference ends the PID namespace and waits until
 /// that is done; every other child in it must have been reaped or be ending. Shared by a zygote and its sandboxes.
@@ -42,6 +40,7 @@ struct zygote_options {
   std::chrono::milliseconds reply_time{0}; ///< how long it may take to answer before it counts as hung
   std::string resolv_conf{};               ///< what sandboxes have as /etc/resolv.conf
   std::vector<std::string> layers{};       ///< directories that sandboxes have (tree.hpp)
+  id_plan ids{};
 };
 
 /// A zygote process, seen from the node. Blocking, each wait with a bound; used by one thread.
@@ -85,7 +84,7 @@ public:
 private:
   zygote_process(int group, unique_fd pidfd, unique_fd control, std::chrono::milliseconds reply_time);
 
-  caf::error settle(unique_fd life);
+  caf::error settle(unique_fd life, const id_plan& ids);
   void reap_unreported();
 
   int group_;       ///< process group of the zygote and of children before their set-up

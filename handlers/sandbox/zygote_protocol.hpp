@@ -1,5 +1,6 @@
 #pragma once
 
+#include "handlers/sandbox/ids.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <cstddef>
@@ -101,7 +102,7 @@ struct step_report {
 /// Messages of fixed size are sent as they lie in memory: both ends run on one machine.
 struct zygote_request {
   request_kind kind = request_kind::go_on;
-  uint32_t slot = 0;           ///< launch, shell: the number of the child's range of user ids
+  id_map ids{};                ///< launch, shell: the child's
   bool has_birthplace = false; ///< launch: the descriptor first_cgroup is one
   bool inside = false;         ///< shell: it lies inside another
 };
