@@ -12,7 +12,7 @@ def pytest_configure(config):
     if not PROGRAM.exists():
         raise pytest.UsageError(f"TROUPE_PROGRAM: there is no program at {PROGRAM}")
     if os.geteuid() != 0:
-        raise pytest.UsageError("a node needs root to make sandboxes")
+        raise pytest.UsageError("these tests look behind nodes, and become other users: run them as root")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 
+import ordinary_user
 import traces
 
 PROGRAM = pathlib.Path(os.environ.get("TROUPE_PROGRAM", "build/release/troupe")).resolve()
@@ -40,10 +41,11 @@ def command_environment(**variables):
 
 
 class Node:
-    """`troupe serve` on a free port of 127.0.0.1, with a data directory of its own."""
+    """`troupe serve` on a free port of 127.0.0.1, with a data directory of its own; root's, or an ordinary user's."""
 
-    def __init__(self, directory, *options, program=PROGRAM):
+    def __init__(self, directory, *options, program=PROGRAM, user=None):
         self.program = program
+        self.user = user
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.options = options
@@ -63,8 +65,9 @@ class Node:
         """Starts without waiting for anything."""
         command = [self.program, "serve", "--node.data-dir", self.data, "--http.port", self.port, *self.options]
         self.log = open(self.directory / "node.log", "ab")
+        command = [str(part) for part in command]
         self.process = subprocess.Popen(
-            [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            self.user.command(command) if self.user else command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             cwd=self.directory, env=command_environment())
         traces.expected_children.add(self.process.pid)
         return self
@@ -125,7 +128,7 @@ class Node:
         """No process, mount, cgroup or socket of a node that has stopped."""
         assert traces.stray_children() == {}
         assert traces.mounts_below(self.data) == []
-        assert traces.existing_cgroups(self.cgroups) == []
+        assert (self.user.groups_left() if self.user else traces.existing_cgroups(self.cgroups)) == []
         assert traces.sockets_below(self.data) == []
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", self.port)) != 0, "someone still listens on the node's port"
@@ -133,11 +136,16 @@ class Node:
 
 @contextlib.contextmanager
 def running_nodes(directories):
-    """Yields a function that starts a node; all that run at the end are stopped and checked."""
+    """Yields a function that starts a node; all that run at the end are stopped and checked.
+
+    With NODES_OF_USER in the environment they are an ordinary user's, who has been handed over groups."""
     nodes = []
 
-    def start(*options, wait=True, **how):
-        node = Node(directories.mktemp("node"), *options, **how).start()
+    def start(*options, wait=True, user=None, **how):
+        if user is None and "NODES_OF_USER" in os.environ:
+            user = ordinary_user.User()
+        directory = user.directory if user else directories.mktemp("node")
+        node = Node(directory, *options, user=user, **how).start()
         nodes.append(node)
         return node.wait_ready() if wait else node
 
@@ -151,3 +159,5 @@ def running_nodes(directories):
             if node.process.poll() is None:
                 node.process.kill()
                 node.process.wait()
+            if node.user:
+                node.user.remove()

@@ -19,7 +19,7 @@ def pytest_configure(config):
         if not program.exists():
             raise pytest.UsageError(f"there is no program at {program}")
     if os.geteuid() != 0:
-        raise pytest.UsageError("a node needs root to make sandboxes")
+        raise pytest.UsageError("these tests look behind nodes, and become other users: run them as root")
     put_key()
 
 
