@@ -6,7 +6,7 @@
 
 namespace troupe::handlers {
 
-/// The one line of a user namespace's id map: `count` ids from `inside` on are those from `outside` on to whoever made
+/// A line of a user namespace's id map: `count` ids from `inside` on are those from `outside` on to whoever made
 /// the namespace.
 struct id_map {
   uint32_t inside = 0;
@@ -22,7 +22,7 @@ struct id_plan {
   uint32_t first = 0; ///< the zygote's root, as the node sees it
   uint32_t each = 0;  ///< of each sandbox; 0: there is only one, for all
 
-  id_map of_zygote() const noexcept;               ///< below the node's
+  std::string of_zygote() const;                   ///< lines of a map below the node's
   id_map of_sandbox(uint32_t slot) const noexcept; ///< below the zygote's
 
   id_map inside_template() const noexcept; ///< of a shell below a template's: the same ids

@@ -25,8 +25,8 @@ constexpr uint32_t wanted = limits::sandbox_cells_max;
 
 std::optional<uint32_t> number_of(const std::string& text) {
   uint32_t value = 0;
-  const auto end = std::from_chars(text.data(), text.data() + text.size(), value).ptr;
-  return end == text.data() + text.size() && !text.empty() ? std::optional{value} : std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional{value} : std::nullopt;
 }
 
 /// In the helper.

@@ -93,9 +93,13 @@ void copy_alternatives(const std::string& root) {
       fs::copy_symlink(entry.path(), root + "/etc/alternatives/" + entry.path().filename().string());
 }
 
+/// Without what is mounted below it. In a user namespace nobody may look under mounts, so there these come along.
 void bind_read_only(const std::string& from, const std::string& to, const char* step) {
-  check(::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr), step);
-  check(::mount(nullptr, to.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr), step);
+  if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    check(::mount(from.c_str(), to.c_str(), nullptr, MS_BIND | MS_REC, nullptr), step);
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  check(::mount_setattr(AT_FDCWD, to.c_str(), AT_RECURSIVE, &attributes, sizeof attributes), step);
 }
 
 } // namespace

@@ -24,10 +24,9 @@ caf::error failed(std::string what) {
   return make_error(errc::sandbox_failed, std::move(what));
 }
 
-caf::error map_ids(int pid, const id_map& ids) {
-  const std::string line = ids.line();
+caf::error map_ids(int pid, const std::string& map) {
   for (const char* name : {"/uid_map", "/gid_map"})
-    if (const int error = write_small_file("/proc/" + std::to_string(pid) + name, line))
+    if (const int error = write_small_file("/proc/" + std::to_string(pid) + name, map))
       return failed(std::string{"map the zygote's ids: "} + std::strerror(error));
   return {};
 }

@@ -143,6 +143,7 @@ def running_nodes(directories):
 
     def start(*options, wait=True, user=None, **how):
         if user is None and "NODES_OF_USER" in os.environ:
+            ordinary_user.skip_without(PROGRAM)
             user = ordinary_user.User()
         directory = user.directory if user else directories.mktemp("node")
         node = Node(directory, *options, user=user, **how).start()

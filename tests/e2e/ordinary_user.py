@@ -97,6 +97,6 @@ class User:
 
 
 def skip_without(program):
-    """Skips the tests of whoever calls it where no such node can be."""
+    """Skips the file or the test of whoever calls it, where no such node can be."""
     if reason := missing(program):
         pytest.skip(reason, allow_module_level=True)

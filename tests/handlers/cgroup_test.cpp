@@ -13,6 +13,7 @@
 #include <set>
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +50,8 @@ const std::string other_mounts = "22 1 0:21 / / rw - ext4 /dev/vda rw\n"
 cgroup_layout machine_layout() {
   return find_cgroups(read_small_file("/proc/self/mountinfo").value());
 }
+
+constexpr uid_t ordinary_user = 59'999;
 
 std::string group_name() {
   return "troupe-test-" + std::to_string(::getpid());
@@ -99,6 +102,90 @@ CAF_TEST(one controller here and one there) {
 CAF_TEST(missing controllers are named) {
   CAF_CHECK_EQUAL(find_cgroups(v1("/sys/fs/cgroup/memory", "memory")).missing(), "pids, cpu, freezer");
   CAF_CHECK_EQUAL(find_cgroups(v2("unified", "memory_pressure pids")).missing(), "memory, cpu");
+}
+
+CAF_TEST(a user has the groups that were handed over) {
+  const auto hand_over = [&](const fs::path& group) {
+    fs::create_directories(group);
+    std::ofstream{group / "cgroup.procs"};
+    for (const fs::path& path : {group, group / "cgroup.procs"})
+      CAF_REQUIRE_EQUAL(::chown(path.c_str(), ordinary_user, ordinary_user), 0);
+  };
+  const std::string mounts = v2("unified", "cpu memory pids") + v1((root / "memory").string(), "memory")
+                           + v1((root / "pids").string(), "pids") + v1((root / "cpu").string(), "cpu,cpuacct");
+  hand_over(root / "unified/user.slice/a.scope");
+  std::ofstream{root / "unified/user.slice/a.scope/cgroup.controllers"} << "pids\n";
+  hand_over(root / "memory/users/a");
+  fs::create_directories(root / "cpu/users/a");
+  ::chmod(root.c_str(), 0755);
+  const std::string groups = "9:name=systemd:/x\n4:memory:/users/a\n2:cpuacct,cpu:/users/a\n0::/user.slice/a.scope\n";
+  CAF_REQUIRE_EQUAL(::seteuid(ordinary_user), 0);
+  const auto layout = find_own_cgroups(mounts, groups);
+  const auto without = find_own_cgroups(mounts, "0::/user.slice\n");
+  CAF_REQUIRE_EQUAL(::seteuid(0), 0);
+  // The controllers of v2 are those of the group, not of the hierarchy; nobody has handed over one of v1 for CPU.
+  CAF_CHECK_EQUAL(layout.missing(), "cpu");
+  CAF_CHECK(layout.memory == (cgroup_controller{cgroup_version::v1, (root / "memory/users/a").string()}));
+  const cgroup_controller scope{cgroup_version::v2, (root / "unified/user.slice/a.scope").string()};
+  CAF_CHECK(layout.pids == scope);
+  CAF_CHECK(layout.freezer == scope);
+  CAF_CHECK_EQUAL(without.missing(), "memory, pids, cpu, freezer");
+}
+
+CAF_TEST(a mount that shows a part of a hierarchy is understood) {
+  fs::create_directories(root / "part/own");
+  for (const char* group : {"part/own"})
+    std::ofstream{root / group / "cgroup.procs"};
+  const std::string mounts = "40 32 0:36 /docker/abc " + (root / "part").string() + " rw - cgroup cgroup rw,memory\n";
+  for (const fs::path& path : {root / "part/own", root / "part/own/cgroup.procs"})
+    CAF_REQUIRE_EQUAL(::chown(path.c_str(), ordinary_user, ordinary_user), 0);
+  ::chmod(root.c_str(), 0755);
+  CAF_REQUIRE_EQUAL(::seteuid(ordinary_user), 0);
+  const auto inside = find_own_cgroups(mounts, "4:memory:/docker/abc/own\n");
+  const auto outside = find_own_cgroups(mounts, "4:memory:/docker\n");
+  CAF_REQUIRE_EQUAL(::seteuid(0), 0);
+  CAF_CHECK(inside.memory == (cgroup_controller{cgroup_version::v1, (root / "part/own").string()}));
+  CAF_CHECK(!outside.memory);
+}
+
+CAF_TEST(controllers of v2 are handed on by a process that is not in the way and taken back) {
+  const auto unified = find_cgroups(read_small_file("/proc/self/mountinfo").value()).freezer;
+  CAF_REQUIRE(unified);
+  const auto words = read_small_file(unified->root + "/cgroup.controllers").value_or("");
+  const std::string controller = words.substr(0, words.find_first_of(" \n"));
+  if (unified->version == cgroup_version::v1 || controller.empty()) {
+    CAF_MESSAGE("no hierarchy of v2 with a controller here");
+    return;
+  }
+  const std::string group = unified->root + "/" + group_name();
+  const std::string control = "/cgroup.subtree_control";
+  auto above = handed_on_controllers::make(unified->root, "unused", controller); // nobody is in the way at the root
+  CAF_REQUIRE(above);
+  CAF_REQUIRE(fs::create_directory(group));
+  CAF_REQUIRE_EQUAL(write_small_file(group + "/cgroup.procs", "0"), 0);
+  {
+    auto handed_on = handed_on_controllers::make(group, "leaf", controller);
+    CAF_REQUIRE(handed_on);
+    CAF_CHECK_EQUAL(read_small_file(group + control).value_or(""), controller + "\n");
+    CAF_CHECK(read_small_file("/proc/self/cgroup").value_or("").find("0::/" + group_name() + "/leaf\n")
+              != std::string::npos);
+    auto again = handed_on_controllers::make(group, "other", controller); // by somebody else: nothing to do or undo
+    CAF_CHECK(again);
+  }
+  CAF_CHECK_EQUAL(read_small_file(group + control).value_or(""), "");
+  CAF_CHECK(!fs::exists(group + "/leaf"));
+  const pid_t child = ::fork(); // another process, which is not to be moved
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  const auto refused = handed_on_controllers::make(group, "leaf", controller);
+  CAF_CHECK(!refused);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CAF_CHECK(!fs::exists(group + "/leaf"));
+  CAF_REQUIRE_EQUAL(write_small_file(unified->root + "/cgroup.procs", "0"), 0);
+  CAF_CHECK(fs::remove(group));
 }
 
 CAF_TEST(groups are made with limits and go with their objects) {
