@@ -119,7 +119,7 @@ const std::array declared{
          "process that has loaded it, of which further sandboxes are copies. 0s: none does."},
   option{"worker.isolation", choice_option{worker<&worker_settings::isolation>, isolation_levels},
          "full: every layer of isolation, or the node does not start; relaxed: without cgroup controllers that are "
-         "missing."},
+         "missing, and without the limits of memory, processes and CPU that they make."},
   option{"worker.queue-limit", count_option{worker<&worker_settings::queue_limit>, 1, limits::queue_max},
          "Invocations that may wait for a sandbox; one more gets 429."},
   option{"worker.sandboxes-max", count_option{worker<&worker_settings::sandboxes_max>, 1, limits::sandboxes_max},

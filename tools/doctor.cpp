@@ -113,10 +113,12 @@ int examine(output_format format) {
 
 void add_doctor(CLI::App& program, action& chosen) {
   auto* command = program.add_subcommand("doctor", "Show what this machine offers for sandboxes, and what is missing.");
-  command->footer("Looks at privileges, kernel, control groups and nftables, and makes a sandbox to try. Leaves\n"
-                  "nothing behind; can run beside a node. Exits with 0 when a node can start here.\n\n"
+  command->footer("Looks at privileges, kernel, control groups and nftables, and makes a sandbox to try, all as a\n"
+                  "node of whoever runs it would. Leaves nothing behind; can run beside a node. Exits with 0 when a\n"
+                  "node can start here. An ordinary user asks in the place where the node will run:\n"
+                  "  systemd-run --user --scope -p Delegate=yes troupe doctor\n\n"
                   "States: ok; missing: no node can start; relaxed only: a node starts with worker.isolation =\n"
-                  "\"relaxed\", without that limit; not there: functions that ask for it do not start.\n\n"
+                  "\"relaxed\", without that limit; not there: a node starts, without that.\n\n"
                   "Examples:\n"
                   "  troupe doctor\n"
                   "  troupe doctor --format json");

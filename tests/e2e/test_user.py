@@ -1,5 +1,6 @@
 """A node that an ordinary user has started: with groups that were handed over, and without."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -242,3 +243,31 @@ def test_with_enough_ids_each_sandbox_has_its_own(start_node):
         assert invoke(node, name)[0] == 1
     users = {user_of(pid) for pid in traces.descendants(node.pid)}
     assert len(users) >= 3 and users <= set(range(Namespace.FIRST, Namespace.FIRST + Namespace.COUNT))
+
+
+SLOW = """
+import os, time
+BORN = os.urandom(8).hex()
+time.sleep(0.2)
+def f(event):
+    time.sleep(event)
+    return [BORN, os.readlink("/proc/self/ns/net")]
+"""
+
+
+def copies(node, count):
+    """Of sandboxes that run at one time, those that have been loaded together with another."""
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        answers = {tuple(answer) for answer, _ in pool.map(lambda _: invoke(node, "slow", 0.3), range(count))}
+    births = [born for born, _ in answers]
+    return [born for born in births if births.count(born) > 1]
+
+
+@pytest.mark.parametrize("who", ["with groups", "without", "with ids"])
+def test_sandboxes_of_a_slow_function_are_copies(start_node, who):
+    user = Namespace() if who == "with ids" else ordinary_user.User(delegated=who == "with groups")
+    options = () if who == "with groups" else RELAXED
+    node = start_node("--worker.template-after", "50ms", *options, user=user)
+    deploy(node, "slow", SLOW, Timeout=20)
+    invoke(node, "slow", 0)  # by which it is known to be slow
+    wait_until(lambda: copies(node, 4), "a sandbox is a copy of another's process", 30)

@@ -102,7 +102,7 @@ ATTACKS = [
     Attack("network.interfaces", (NETWORK,)),
     Attack("calls.table", (FILTER,)),
     Attack("calls.other_architectures", (FILTER,)),
-    Attack("bombs.processes", (CGROUPS, "set resource limits"), {"count": 400}),
+    Attack("bombs.processes", (CGROUPS, "limit the processes"), {"count": 400}),
     Attack("bombs.memory", (CGROUPS,), {"mib": 200}),
     Attack("bombs.sockets", (CGROUPS,), {"kind": "tcp", "mib": 200}),
     Attack("bombs.files", (CGROUPS,), {"mib": 200}),
