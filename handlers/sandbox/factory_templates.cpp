@@ -231,7 +231,7 @@ bool zygote_factory::knows(int pid) const {
   };
   const auto is_blank = [pid](const blank& each) { return each.place.pid == pid; };
   return std::ranges::any_of(live_, [&](const auto& each) { return is_in(each.second); })
-      || std::ranges::any_of(blanks_, is_blank) || std::ranges::any_of(connected_, is_blank)
+      || std::ranges::any_of(blanks_, is_blank) || std::ranges::any_of(connected_, is_blank) || packages_.knows(pid)
       || (zygote_ && (zygote_->id() == pid || zygote_->shared_keeper()->id() == pid))
       || std::ranges::any_of(templates_, [&](const auto& each) {
            const template_home& home = each.second;

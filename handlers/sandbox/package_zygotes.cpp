@@ -6,6 +6,7 @@
 #include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,12 @@ uint64_t in_mib(uint64_t bytes) {
 }
 
 } // namespace
+
+bool package_zygotes::knows(int pid) const {
+  const auto is = [pid](const zygote_process& of) { return of.id() == pid || of.shared_keeper()->id() == pid; };
+  return (growing_ && is(*growing_->process))
+      || std::ranges::any_of(alive_, [&](const auto& each) { return is(*each.second); });
+}
 
 void package_zygotes::clear() {
   growing_.reset();

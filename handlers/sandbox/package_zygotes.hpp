@@ -34,6 +34,9 @@ public:
   /// Does the next thing that is to be done while nothing else waits. `bare` is the root of the tree.
   preparation tend(zygote_process& bare);
 
+  /// Whether it is one of them, or the keeper that it lives under.
+  bool knows(int pid) const;
+
   /// Ends them all.
   void clear();
 
