@@ -28,6 +28,11 @@ KINDS = [
     Kind("log-flood", "def f(event):\n    for _ in range(4000):\n        print('x' * 1000)\n", {"ok"}, {}, 0.3),
     Kind("big-answer", "def f(event):\n    return 'x' * (5 * 1024 * 1024)\n", {"ok"}, {}, 0.3),
     Kind("too-big", "def f(event):\n    return 'x' * (8 * 1024 * 1024)\n", {"Function.ResponseSizeTooLarge"}, {}, 0.5),
+    # Slow to load: their sandboxes are copies of a template, and those of the second end with every answer.
+    Kind("copied", "import time\ntime.sleep(0.1)\ndef f(event):\n    time.sleep(event)\n    return event\n",
+         {"ok"}, {}, 0.05, 4),
+    Kind("copied-exits", "import os, time\ntime.sleep(0.1)\ndef f(event):\n    time.sleep(event)\n    os._exit(3)\n",
+         {"Runtime.ExitError"}, {}, 0.2, 3),
     Kind("bad-import", "import nothing_of_that_name\n", {"Runtime.ImportModuleError"}, {}, 1),
 ]
 
