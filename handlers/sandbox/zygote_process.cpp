@@ -155,7 +155,8 @@ caf::expected<std::unique_ptr<zygote_process>> zygote_process::grow(const std::v
     return control_.lose("it sent no process");
   unique_fd& pidfd = grown->fds.front();
   const int group = id_of(pidfd.get()); // it makes one of its own
-  std::unique_ptr<zygote_process> result{new zygote_process{group, std::move(pidfd), std::move(ours), control_.reply_time()}};
+  std::unique_ptr<zygote_process> result{
+    new zygote_process{group, std::move(pidfd), std::move(ours), control_.reply_time()}};
   result->keeper_ = keeper_;
   return result;
 }
