@@ -107,9 +107,9 @@ caf::error zygote_factory::ensure_zygote() {
     spdlog::warn("the zygote is gone; starting another");
   discard_dead_blanks(); // before whatever is left of the zygote's is waited for
   zygote_.reset();
-  auto started = zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
-                                        resolv_conf_of(name_servers_of(settings_.name_servers)), settings_.layers,
-                                        ids_});
+  auto started =
+    zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
+                           resolv_conf_of(name_servers_of(settings_.name_servers)), settings_.layers, ids_});
   if (!started)
     return started.error();
   if (auto err = cgroup_.admit((*started)->id()))
