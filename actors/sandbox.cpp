@@ -2,10 +2,14 @@
 
 #include "config/errc.hpp"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 namespace troupe {
 
@@ -32,6 +36,22 @@ std::chrono::nanoseconds cpu_time(int pid) {
   if (clock_gettime(clock, &t) != 0)
     return {};
   return std::chrono::seconds{t.tv_sec} + std::chrono::nanoseconds{t.tv_nsec};
+}
+
+/// How long the first thread of a process has waited for a core since it began; zero when the machine does not say. The
+/// file has the time on cores before it, but only as of the kernel's latest look.
+std::chrono::nanoseconds core_wait(int pid) {
+  char path[32];
+  std::snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+  const unique_fd file{::open(path, O_RDONLY | O_CLOEXEC)};
+  char text[64];
+  const ssize_t n = file ? ::read(file.get(), text, sizeof text) : 0;
+  const char* end = text + std::max<ssize_t>(n, 0);
+  const char* space = std::find<const char*>(text, end, ' ');
+  uint64_t waited = 0;
+  if (space != end)
+    std::from_chars(space + 1, end, waited);
+  return std::chrono::nanoseconds{waited};
 }
 
 /// What a file of the cgroup says; 0 when there is none.
@@ -88,6 +108,7 @@ void run(self_pointer self, invocation& call) {
   st.began = steady_clock::now();
   st.deadline = st.began + timeout;
   st.link->set_deadline(st.deadline);
+  st.waited_before = st.ran_long ? std::optional{core_wait(st.process->pid)} : std::nullopt;
   auto payload = std::move(call.payload);
   st.call = std::move(call);
   st.link->send({st.call.id.to_string(),
@@ -97,7 +118,8 @@ void run(self_pointer self, invocation& call) {
 }
 
 /// Measures the run that has just ended. The peak costs a look into a file, so after short runs, which cannot have
-/// touched much, it is looked at once in a while only.
+/// touched much, it is looked at once in a while only; and what a long run did with its time is looked at when the run
+/// before was long, too, since that takes a look at its begin.
 void measure(sandbox_state& st, invocation_status status) {
   constexpr auto short_run = 1ms;
   constexpr auto once_in_a_while = 10ms;
@@ -106,7 +128,9 @@ void measure(sandbox_state& st, invocation_status status) {
   st.what.run = now - st.began;
   const auto cpu = cpu_time(st.process->pid);
   st.what.cpu = cpu - std::exchange(st.cpu, cpu);
-  if (st.what.run >= short_run || now - st.peak_seen >= once_in_a_while) {
+  st.ran_long = st.what.run >= short_run;
+  st.on_core = st.ran_long && st.waited_before ? st.what.cpu + core_wait(st.process->pid) - *st.waited_before : 0ns;
+  if (st.ran_long || now - st.peak_seen >= once_in_a_while) {
     st.memory_peak_bytes = bytes_in(st.process->memory_peak);
     st.peak_seen = now;
   }
@@ -123,6 +147,11 @@ std::pair<outcome, usage_record> conclude(sandbox_state& st, std::string payload
   return {std::move(result), std::move(record)};
 }
 
+void tell_idle(self_pointer self, usage_record&& record) {
+  const auto& st = self->state;
+  self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record), st.on_core);
+}
+
 void finish(self_pointer self, sandbox_reply& reply) {
   auto& st = self->state;
   const bool raised = reply.header.flag == wire::reply_flag::raised;
@@ -131,10 +160,7 @@ void finish(self_pointer self, sandbox_reply& reply) {
   rest(st);
   // First the worker, which may have the next event for this handler, then whoever waits.
   answer(self, st.settings.order, st.settings.ledger, st.promise, std::move(result), std::move(record),
-         [self](usage_record&& left) {
-           auto& settings = self->state.settings;
-           self->send(settings.worker, atom::idle::value, settings.slot, std::move(left));
-         });
+         [self](usage_record&& left) { tell_idle(self, std::move(left)); });
 }
 
 /// The event was no JSON, the process says. That is the client's fault, but what was used is billed: a handler could
@@ -144,7 +170,7 @@ void refuse(self_pointer self, std::string why) {
   measure(st, invocation_status::error);
   auto record = conclude(st, {}).second;
   rest(st);
-  self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record));
+  tell_idle(self, std::move(record));
   why.resize(std::min(why.size(), limits::reason_bytes_max));
   st.promise.deliver(make_error(errc::invalid_payload, std::move(why)));
 }
