@@ -70,7 +70,8 @@ uint64_t bytes_in(const unique_fd& file) {
 /// busy sandbox, which is idle for moments only, does not pay for that.
 void rest(sandbox_state& st) {
   st.now = phase::idle;
-  st.link->set_deadline(steady_clock::now() + st.settings.freeze_after);
+  st.rests_since = steady_clock::now();
+  st.link->set_deadline(st.rests_since + st.settings.freeze_after);
 }
 
 void freeze(self_pointer self) {
@@ -106,6 +107,8 @@ void run(self_pointer self, invocation& call) {
   const auto timeout = std::chrono::seconds{call.function->config.timeout_s};
   const auto deadline = std::chrono::system_clock::now() + timeout;
   st.began = steady_clock::now();
+  if (const auto pace = st.pace.begins(st.began - st.rests_since, st.what.queued))
+    handlers::set_pace(st.process->pid, *pace); // where the machine does not allow that, all stay as they are
   st.deadline = st.began + timeout;
   st.link->set_deadline(st.deadline);
   st.waited_before = st.ran_long ? std::optional{core_wait(st.process->pid)} : std::nullopt;
@@ -128,6 +131,7 @@ void measure(sandbox_state& st, invocation_status status) {
   st.what.run = now - st.began;
   const auto cpu = cpu_time(st.process->pid);
   st.what.cpu = cpu - std::exchange(st.cpu, cpu);
+  st.pace.ended(st.what.cpu);
   st.ran_long = st.what.run >= short_run;
   st.on_core = st.ran_long && st.waited_before ? st.what.cpu + core_wait(st.process->pid) - *st.waited_before : 0ns;
   if (st.ran_long || now - st.peak_seen >= once_in_a_while) {

@@ -4,6 +4,7 @@
 #include "actors/answering.hpp"
 #include "actors/launcher.hpp"
 #include "actors/messages.hpp"
+#include "actors/pacing.hpp"
 #include "actors/sandbox_link.hpp"
 #include "actors/sandbox_pool.hpp"
 
@@ -85,6 +86,8 @@ struct sandbox_state {
   uint64_t memory_peak_bytes = 0;  ///< the same, and when that was
   std::chrono::steady_clock::time_point peak_seen{};
   bool ran_long = true; ///< its latest run; the first one may do so
+  pacing pace;
+  std::chrono::steady_clock::time_point rests_since;
 
   // Of the run that goes on:
   invocation call;
