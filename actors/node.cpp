@@ -50,7 +50,8 @@ pool_settings pool_of(const config::settings& settings) {
   pool.launches_max = limits::launches_in_flight_max;
   pool.template_after = worker.template_after;
   pool.blank_bytes = worker.blank_sandboxes * limits::blank_sandbox_bytes;
-  pool.width = 2 * std::max(1U, std::thread::hardware_concurrency());
+  pool.cores = std::max(1U, std::thread::hardware_concurrency());
+  pool.width = 2 * pool.cores;
   for (const auto& [name, tenant] : settings.tenants)
     pool.tenants.emplace(name, tenant_limits{tenant.memory_bytes, tenant.concurrency, tenant.weight});
   return pool;

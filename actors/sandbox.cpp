@@ -2,10 +2,14 @@
 
 #include "config/errc.hpp"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 namespace troupe {
 
@@ -37,6 +41,22 @@ std::chrono::nanoseconds cpu_time(int pid) {
   return std::chrono::seconds{t.tv_sec} + std::chrono::nanoseconds{t.tv_nsec};
 }
 
+/// How long the first thread of a process has waited for a core since it began; zero when the machine does not say. The
+/// file has the time on cores before it, but only as of the kernel's latest look.
+std::chrono::nanoseconds core_wait(int pid) {
+  char path[32];
+  std::snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+  const unique_fd file{::open(path, O_RDONLY | O_CLOEXEC)};
+  char text[64];
+  const ssize_t n = file ? ::read(file.get(), text, sizeof text) : 0;
+  const char* end = text + std::max<ssize_t>(n, 0);
+  const char* space = std::find<const char*>(text, end, ' ');
+  uint64_t waited = 0;
+  if (space != end)
+    std::from_chars(space + 1, end, waited);
+  return std::chrono::nanoseconds{waited};
+}
+
 /// What a file of the cgroup says; 0 when there is none.
 uint64_t bytes_in(const unique_fd& file) {
   char text[24];
@@ -53,7 +73,8 @@ uint64_t bytes_in(const unique_fd& file) {
 /// busy sandbox, which is idle for moments only, does not pay for that.
 void rest(sandbox_state& st) {
   st.now = phase::idle;
-  st.link->set_deadline(steady_clock::now() + st.settings.freeze_after);
+  st.rests_since = steady_clock::now();
+  st.link->set_deadline(st.rests_since + st.settings.freeze_after);
 }
 
 void freeze(self_pointer self) {
@@ -93,8 +114,11 @@ void run(self_pointer self, invocation& call) {
   const auto timeout = std::chrono::seconds{call.function->config.timeout_s};
   const auto deadline = std::chrono::system_clock::now() + timeout;
   st.began = steady_clock::now();
+  if (const auto pace = st.pace.begins(st.began - st.rests_since, st.what.queued))
+    handlers::set_pace(st.process->pid, *pace); // where the machine does not allow that, all stay as they are
   st.deadline = st.began + timeout;
   st.link->set_deadline(st.deadline);
+  st.waited_before = st.ran_long ? std::optional{core_wait(st.process->pid)} : std::nullopt;
   auto payload = std::move(call.payload);
   st.call = std::move(call);
   st.link->send({st.call.id.to_string(),
@@ -104,7 +128,8 @@ void run(self_pointer self, invocation& call) {
 }
 
 /// Measures the run that has just ended. The peak costs a look into a file, so after short runs, which cannot have
-/// touched much, it is looked at once in a while only.
+/// touched much, it is looked at once in a while only; and what a long run did with its time is looked at when the run
+/// before was long, too, since that takes a look at its begin.
 void measure(sandbox_state& st, invocation_status status) {
   constexpr auto short_run = 1ms;
   constexpr auto once_in_a_while = 10ms;
@@ -113,7 +138,10 @@ void measure(sandbox_state& st, invocation_status status) {
   st.what.run = now - st.began;
   const auto cpu = cpu_time(st.process->pid);
   st.what.cpu = cpu - std::exchange(st.cpu, cpu);
-  if (st.what.run >= short_run || now - st.peak_seen >= once_in_a_while) {
+  st.pace.ended(st.what.cpu);
+  st.ran_long = st.what.run >= short_run;
+  st.on_core = st.ran_long && st.waited_before ? st.what.cpu + core_wait(st.process->pid) - *st.waited_before : 0ns;
+  if (st.ran_long || now - st.peak_seen >= once_in_a_while) {
     st.memory_peak_bytes = bytes_in(st.process->memory_peak);
     st.peak_seen = now;
   }
@@ -130,6 +158,11 @@ std::pair<outcome, usage_record> conclude(sandbox_state& st, std::string payload
   return {std::move(result), std::move(record)};
 }
 
+void tell_idle(self_pointer self, usage_record&& record) {
+  const auto& st = self->state;
+  self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record), st.on_core);
+}
+
 void finish(self_pointer self, sandbox_reply& reply) {
   auto& st = self->state;
   const bool raised = reply.header.flag == wire::reply_flag::raised;
@@ -138,10 +171,7 @@ void finish(self_pointer self, sandbox_reply& reply) {
   rest(st);
   // First the worker, which may have the next event for this handler, then whoever waits.
   answer(self, st.settings.order, st.settings.ledger, st.promise, std::move(result), std::move(record),
-         [self](usage_record&& left) {
-           auto& settings = self->state.settings;
-           self->send(settings.worker, atom::idle::value, settings.slot, std::move(left));
-         });
+         [self](usage_record&& left) { tell_idle(self, std::move(left)); });
 }
 
 /// The event was no JSON, the process says. That is the client's fault, but what was used is billed: a handler could
@@ -151,7 +181,7 @@ void refuse(self_pointer self, std::string why) {
   measure(st, invocation_status::error);
   auto record = conclude(st, {}).second;
   rest(st);
-  self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record));
+  tell_idle(self, std::move(record));
   why.resize(std::min(why.size(), limits::reason_bytes_max));
   st.promise.deliver(make_error(errc::invalid_payload, std::move(why)));
 }

@@ -4,6 +4,7 @@
 #include "actors/answering.hpp"
 #include "actors/launcher.hpp"
 #include "actors/messages.hpp"
+#include "actors/pacing.hpp"
 #include "actors/sandbox_link.hpp"
 #include "actors/sandbox_pool.hpp"
 
@@ -40,8 +41,9 @@ namespace troupe {
 /// What a worker hears from its sandboxes, besides what everybody may ask of it.
 using worker_inner = worker_actor::extend<
   caf::reacts_to<atom::ready, sandbox_slot>,
-  // The run has ended; this is its record, with a nil id when the ledger has it already or nothing was run.
-  caf::reacts_to<atom::idle, sandbox_slot, usage_record>,
+  // The run has ended; this is its record, with a nil id when the ledger has it already or nothing was run; and how
+  // long of it the handler was on a core or waited for one, zero when nobody has looked.
+  caf::reacts_to<atom::idle, sandbox_slot, usage_record, caf::timespan>,
   // The process is gone. The actor hands back what still comes to it until the worker sends `stop`, the last message
   // between the two.
   caf::reacts_to<atom::gone, sandbox_end>,
@@ -84,6 +86,9 @@ struct sandbox_state {
   std::chrono::nanoseconds cpu{};  ///< of the process, when it was last looked at
   uint64_t memory_peak_bytes = 0;  ///< the same, and when that was
   std::chrono::steady_clock::time_point peak_seen{};
+  bool ran_long = true; ///< its latest run; the first one may do so
+  pacing pace;
+  std::chrono::steady_clock::time_point rests_since;
 
   // Of the run that goes on:
   invocation call;
@@ -91,6 +96,8 @@ struct sandbox_state {
   std::chrono::steady_clock::time_point began;
   std::chrono::steady_clock::time_point deadline; ///< of the init or the run, whichever goes on
   measures what;
+  std::optional<std::chrono::nanoseconds> waited_before; ///< for a core, when it began and that was looked at
+  std::chrono::nanoseconds on_core{}; ///< or waiting for one, once it has ended; zero when nobody has looked
 
   static inline const char* name = "sandbox";
 };

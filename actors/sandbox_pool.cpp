@@ -11,10 +11,6 @@ constexpr std::chrono::nanoseconds unknown_run = std::chrono::milliseconds{1};
 
 } // namespace
 
-int64_t sandbox_pool::whole_us(duration time) noexcept {
-  return std::max<int64_t>(std::chrono::ceil<std::chrono::microseconds>(time).count(), 1);
-}
-
 // -- what happens ----------------------------------------------------------------------------------------------------
 
 sandbox_pool::admission sandbox_pool::submit(const storage::function_version& function, call_ticket call,
@@ -66,11 +62,11 @@ void sandbox_pool::ready(sandbox_slot slot, time_point now) {
   wake_blocked();
 }
 
-void sandbox_pool::idle(sandbox_slot slot, duration run, time_point now) {
+void sandbox_pool::idle(sandbox_slot slot, run_times run, time_point now) {
   auto& s = sandboxes_[slot];
-  if (run > duration::zero())
-    s.home->learn(run);
-  settle_charge(s, run);
+  if (run.taken > duration::zero())
+    s.home->learn(run, settings_.patience);
+  settle_charge(s, run.taken);
   end_run(s);
   enter(slot, state::idle, now);
   make_runnable(*s.home);
@@ -96,7 +92,7 @@ void sandbox_pool::gone(sandbox_slot slot, time_point now) {
   if (s.now == state::starting || s.now == state::busy)
     settle_charge(s, now - s.since);                               // who dies has used the time all the same
   if (s.now == state::busy && now - s.since >= settings_.patience) // an early death says nothing about runs
-    g.learn(now - s.since);
+    g.learn({now - s.since, {}}, settings_.patience);
   if (s.now == state::idle)
     leave_idle(slot);
   if (s.now == state::starting) {
@@ -128,7 +124,7 @@ std::optional<call_ticket> sandbox_pool::take_waiting(const uuid& revision) {
 std::vector<sandbox_pool::expired> sandbox_pool::expire(time_point now) {
   std::vector<expired> result;
   for (auto& [revision, g] : groups_) {
-    while (!g->waiting.empty() && now - g->waiting.front().since >= settings_.wait_max) {
+    while (!g->waiting.empty() && now - g->waiting.front().since >= wait_max_of(*g)) {
       result.push_back({drop_front(*g), g->blocked_by});
       make_runnable(*g);
     }
@@ -162,7 +158,7 @@ void sandbox_pool::drain() {
 // -- what to do ------------------------------------------------------------------------------------------------------
 
 std::optional<sandbox_pool::action> sandbox_pool::next(time_point now) {
-  age_short_runs(now);
+  age_runs(now);
   // Groups that were blocked by time alone are looked at again whenever somebody asks.
   if (turns_.empty())
     wake_blocked();
@@ -207,7 +203,7 @@ std::optional<sandbox_pool::action> sandbox_pool::next_of(group& g, time_point n
     return replace_one(g, now);
   if (g.idle.empty())
     return wants_start(g, now) ? start_for(g, now) : std::nullopt;
-  if (is_short(g) && short_count_ >= settings_.width && g.owner->short_runs > 0)
+  if (has_to_wait(g))
     return std::nullopt;
   return give_to(g, now);
 }
@@ -244,24 +240,9 @@ std::optional<sandbox_pool::action> sandbox_pool::give_to(group& g, time_point n
   ++s.uses;
   ++g.of->running;
   ++g.owner->running;
-  s.counted = true;
-  ++short_count_;
-  ++g.owner->short_runs;
-  short_runs_.push_back({slot, now});
-  s.charged_us = whole_us(g.typical_run.value_or(unknown_run));
-  turns_.charge(static_cast<uint64_t>(s.charged_us));
+  begin_count(slot, now);
+  charge(s, g.typical_run.value_or(unknown_run));
   return give{slot, call};
-}
-
-/// Follows the quantile at which steps up and down balance: a fifth of the runs is shorter. Others may be in the way of
-/// a run and never out of it, so the short ones tell what it takes.
-void sandbox_pool::group::learn(duration run) noexcept {
-  if (!typical_run)
-    typical_run = run;
-  else if (run > *typical_run)
-    *typical_run += *typical_run / 16;
-  else
-    *typical_run -= *typical_run / 4;
 }
 
 bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
@@ -272,9 +253,9 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
     return true;
   if (g.starting >= g.waiting.size() || (!g.typical_run && g.starting >= 2 * settings_.width))
     return false;
-  if (!is_short(g))
+  if (!is_short(g) && !burns(g))
     return true;
-  return g.starting == 0 && g.live - g.overlong < settings_.width
+  return g.starting == 0 && g.live - g.overlong < (is_short(g) ? settings_.width : settings_.cores)
       && now - g.waiting.front().since >= settings_.start_after;
 }
 
@@ -295,8 +276,7 @@ std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point
   ++g.of->live;
   count_as(s, g.memory_bytes);
   enter(slot, state::starting, now);
-  s.charged_us = whole_us(g.init);
-  turns_.charge(static_cast<uint64_t>(s.charged_us));
+  charge(s, g.init);
   start result{.slot = slot, .revision = g.revision};
   if (has_template(g)) {
     s.copied = true;
@@ -345,44 +325,6 @@ void sandbox_pool::leave_idle(sandbox_slot slot) {
     idle.pop_back();
   else
     std::erase(idle, slot);
-}
-
-void sandbox_pool::end_count(sandbox& s) {
-  if (s.counted) {
-    s.counted = false;
-    --short_count_;
-    --s.home->owner->short_runs;
-  }
-}
-
-void sandbox_pool::end_run(sandbox& s) {
-  if (s.now == state::busy) {
-    --s.home->of->running;
-    --s.home->owner->running;
-  }
-  end_count(s);
-  if (s.overlong) {
-    s.overlong = false;
-    --s.home->overlong;
-  }
-}
-
-/// The tenant was charged with an estimate when this began.
-void sandbox_pool::settle_charge(sandbox& s, duration real) {
-  turns_.correct(s.home->owner->flow, whole_us(real) - s.charged_us);
-  s.charged_us = 0;
-}
-
-void sandbox_pool::age_short_runs(time_point now) {
-  while (!short_runs_.empty() && now - short_runs_.front().since >= settings_.patience) {
-    auto& s = sandboxes_[short_runs_.front().slot];
-    if (s.counted && s.since == short_runs_.front().since) {
-      end_count(s);
-      s.overlong = true;
-      ++s.home->overlong;
-    }
-    short_runs_.pop_front();
-  }
 }
 
 sandbox_slot sandbox_pool::vacant_slot() {

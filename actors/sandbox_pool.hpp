@@ -46,8 +46,10 @@ struct pool_settings {
   uint32_t width = 0;                                ///< how many short runs go on at one time: about twice the cores
   std::chrono::nanoseconds patience{1'000'000};      ///< a run that takes longer is not a short one
   std::chrono::nanoseconds start_after{3'000'000};   ///< how long to wait for a busy sandbox of a short function
+  uint32_t cores = 1;                                ///< how many runs that burn CPU go on at one time
   std::chrono::nanoseconds wait_max{10'000'000'000}; ///< in the queue
-  std::map<std::string, tenant_limits> tenants;      ///< one that is not named has no limits
+  std::chrono::nanoseconds wait_for_core_max{60'000'000'000}; ///< the same, of a function whose runs burn CPU
+  std::map<std::string, tenant_limits> tenants;               ///< one that is not named has no limits
 };
 
 /// Decides which sandbox runs which invocation, when a sandbox starts and which one has to make room: the heart of the
@@ -61,6 +63,11 @@ struct pool_settings {
 /// whatever the others have. So a function whose runs are short gets one more sandbox only when somebody has waited for
 /// `start_after`, and never more than `width` besides those whose runs turned out long. While nothing is known of its
 /// runs, at most twice `width` are starting.
+///
+/// A long run may wait for something, and then others can use its core, or it burns CPU, and then more of them than
+/// `cores` only make each other slower, and everybody who wakes up late. Which it is the pool learns from what is
+/// measured. Of functions that burn, no more than `cores` runs go on; each tenant may have one whatever others have,
+/// and who waits for that may wait longer. One that goes on for much longer than usual counts no more.
 ///
 /// Fairness. Whose turn it is among tenants, fair_queue says: by run time and weight. A full queue pushes out the
 /// newest of the tenant that has most waiting for its weight, unless that is the one who comes.
@@ -102,6 +109,12 @@ public:
     std::optional<call_ticket> pushed_out; ///< this one had to leave the queue for it
   };
 
+  /// What was measured of a run.
+  struct run_times {
+    std::chrono::nanoseconds taken{};   ///< zero: nothing was run
+    std::chrono::nanoseconds on_core{}; ///< of that, what it used of a core or waited for one; zero: nobody has looked
+  };
+
   /// An invocation that has waited for too long, and what it waited for.
   struct expired {
     call_ticket call;
@@ -121,8 +134,8 @@ public:
   /// A sandbox that was started is ready for invocations, or a template for copies.
   void ready(sandbox_slot slot, time_point now);
 
-  /// The sandbox's run has ended; it took `run`, or nothing was run and that is zero.
-  void idle(sandbox_slot slot, duration run, time_point now);
+  /// The sandbox's run has ended.
+  void idle(sandbox_slot slot, run_times run, time_point now);
 
   /// The idle sandbox stands still and holds that much; it can take no more until it is given an invocation.
   void frozen(sandbox_slot slot, uint64_t held_bytes);
@@ -172,6 +185,16 @@ private:
 
   struct group;
 
+  /// What a run counts as while it goes on.
+  enum class run_kind : uint8_t { uncounted, brief, burning };
+
+  struct run_counts {
+    uint32_t brief = 0;
+    uint32_t burning = 0;
+
+    uint32_t& of(run_kind kind) noexcept { return kind == run_kind::burning ? burning : brief; }
+  };
+
   struct tenant_state {
     std::string name;
     tenant_limits limits;
@@ -184,7 +207,7 @@ private:
     uint32_t waiting = 0;
     uint32_t starting = 0;
     uint32_t running = 0;
-    uint32_t short_runs = 0;
+    run_counts runs;
   };
 
   /// All revisions of a function together.
@@ -209,8 +232,9 @@ private:
     std::vector<sandbox_slot> idle; ///< the lowest slot last
     uint32_t starting = 0;
     uint32_t live = 0;                     ///< in any state
-    uint32_t overlong = 0;                 ///< of these, busy for longer than `patience`
+    uint32_t overlong = 0;                 ///< of these, busy for longer than they counted
     std::optional<duration> typical_run;   ///< when nothing else is in its way
+    uint8_t burning = 0;                   ///< moves with each long run: up to burning_most, when all latest ones burnt
     duration init{2'000'000};              ///< of the latest sandbox; at first a guess
     std::optional<duration> shortest_load; ///< when nothing else was in its way
     std::optional<sandbox_slot> parent;    ///< its template, loading or loaded
@@ -220,7 +244,7 @@ private:
     bool retired = false;
     place where = place::nowhere;
 
-    void learn(duration run) noexcept;
+    void learn(run_times run, duration patience) noexcept;
   };
 
   struct sandbox {
@@ -231,19 +255,19 @@ private:
     uint64_t uses = 0;       ///< runs that it was given
     uint64_t worth = 0;      ///< while it is idle: see sandbox_room.cpp
     int64_t charged_us = 0;  ///< to its tenant, for what goes on
-    bool counted = false;    ///< among short_runs_
+    run_kind counted = run_kind::uncounted;
     bool overlong = false;   ///< its run was counted once and turned out long
     bool to_stop = false;    ///< idle for too long
     bool for_copies = false; ///< it is a template
     bool copied = false;     ///< from one
   };
 
-  struct short_run {
+  /// A run that counts until `due`; it may have ended since.
+  struct counted_run {
     sandbox_slot slot;
     time_point since;
+    time_point due;
   };
-
-  static int64_t whole_us(duration time) noexcept; ///< at least one
 
   static uint64_t memory_limit_of(const storage::function_version& function) noexcept {
     return uint64_t{function.config.memory_mb} * limits::mib;
@@ -261,15 +285,23 @@ private:
   void wake_some(tenant_state& t, size_t count);
   void park(tenant_state& t, group& g);
 
-  // sandbox_pool.cpp
+  // sandbox_runs.cpp
   bool is_short(const group& g) const noexcept { return g.typical_run && *g.typical_run < settings_.patience; }
+  bool burns(const group& g) const noexcept;
+  bool has_to_wait(const group& g) const noexcept;
+  duration wait_max_of(const group& g) const noexcept;
+  void begin_count(sandbox_slot slot, time_point now);
+  void end_count(sandbox& s);
+  void end_run(sandbox& s);
+  void outgrow(const counted_run& run);
+  void age_runs(time_point now);
+  void charge(sandbox& s, duration expected);
+  void settle_charge(sandbox& s, duration real);
+
+  // sandbox_pool.cpp
   bool wants_start(const group& g, time_point now) const noexcept;
   void enter(sandbox_slot slot, state to, time_point now);
   void leave_idle(sandbox_slot slot);
-  void end_count(sandbox& s);
-  void end_run(sandbox& s);
-  void settle_charge(sandbox& s, duration real);
-  void age_short_runs(time_point now);
   std::optional<action> next_of(group& g, time_point now);
   std::optional<action> give_to(group& g, time_point now);
   std::optional<action> replace_one(group& g, time_point now);
@@ -314,9 +346,11 @@ private:
   std::vector<function_state*> reservations_;
   fair_queue turns_; ///< of tenants with something runnable
   std::vector<tenant_state*> by_flow_;
-  std::deque<tenant_state*> blocked_; ///< tenants with something blocked
-  std::deque<short_run> short_runs_;
-  uint32_t short_count_ = 0;
+  std::deque<tenant_state*> blocked_;     ///< tenants with something blocked
+  std::deque<counted_run> brief_runs_;    ///< the oldest first
+  std::vector<counted_run> burning_runs_; ///< looked at when the first of them is due
+  time_point burning_due_ = time_point::max();
+  run_counts runs_; ///< of all tenants
   std::array<uint32_t, 6> counts_{}; ///< by state
   std::array<uint64_t, 6> memory_in_{};
   uint32_t waiting_ = 0;

@@ -44,8 +44,7 @@ sandbox_pool::action sandbox_pool::start_template(group& g, time_point now) {
   ++g.templates;
   count_as(s, g.memory_bytes);
   enter(slot, state::starting, now);
-  s.charged_us = whole_us(*g.shortest_load);
-  turns_.charge(static_cast<uint64_t>(s.charged_us));
+  charge(s, *g.shortest_load);
   return start{.slot = slot, .revision = g.revision, .role = handlers::sandbox_role::its_template, .copy_of = {}};
 }
 

@@ -376,8 +376,8 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
       self->state.pool.ready(slot, steady_clock::now());
       settle(self);
     },
-    [self](atom::idle, sandbox_slot slot, usage_record& record) {
-      self->state.pool.idle(slot, std::chrono::nanoseconds{record.run_ns}, steady_clock::now());
+    [self](atom::idle, sandbox_slot slot, usage_record& record, caf::timespan on_core) {
+      self->state.pool.idle(slot, {std::chrono::nanoseconds{record.run_ns}, on_core}, steady_clock::now());
       keep(self, std::move(record));
       settle(self);
     },

@@ -81,11 +81,15 @@ struct pool_fixture {
     return actions();
   }
 
-  std::vector<std::string> idle(sandbox_slot slot, std::chrono::nanoseconds run) {
+  std::vector<std::string> idle(sandbox_slot slot, std::chrono::nanoseconds run,
+                                std::chrono::nanoseconds on_core = 0ns) {
     now += run;
-    pool.idle(slot, run, now);
+    pool.idle(slot, {run, on_core}, now);
     return actions();
   }
+
+  /// A run that has burnt CPU all the time.
+  std::vector<std::string> burnt(sandbox_slot slot, std::chrono::nanoseconds run) { return idle(slot, run, run); }
 
   std::vector<std::string> gone(sandbox_slot slot) {
     pool.gone(slot, now);
