@@ -116,7 +116,7 @@ cgroup_layout cgroup_layout::below(const std::string& path) const {
 }
 
 sandbox_cgroup::sandbox_cgroup(sandbox_cgroup&& other) noexcept
-  : places_{std::exchange(other.places_, {})}, how_{other.how_} {}
+  : places_{std::exchange(other.places_, {})}, how_{other.how_}, limited_to_mb_{other.limited_to_mb_} {}
 
 caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, const std::string& parent,
                                                    uint32_t slot, uint32_t owner, cgroup_entry how) {
@@ -157,9 +157,14 @@ bool sandbox_cgroup::remove() {
 }
 
 caf::error sandbox_cgroup::limit(const sandbox_limits& to) {
+  if (to.memory_mb == limited_to_mb_) // most functions have what groups are made with, ahead
+    return {};
   if (auto err = limit_memory(uint64_t{to.memory_mb} * limits::mib))
     return err;
-  return limit_cpu(to.memory_mb);
+  if (auto err = limit_cpu(to.memory_mb))
+    return err;
+  limited_to_mb_ = to.memory_mb;
+  return {};
 }
 
 caf::error sandbox_cgroup::limit_memory(uint64_t bytes) {
@@ -172,9 +177,16 @@ caf::error sandbox_cgroup::limit_memory(uint64_t bytes) {
       return err;
     return write_if_there(directory + "/memory.swap.max", "0", "limit the swap");
   }
+  const auto limit_both = [&] {
+    return write_if_there(directory + "/memory.memsw.limit_in_bytes", text, "limit memory and swap");
+  };
+  // The sum of both is never the smaller limit.
+  if (bytes > uint64_t{limited_to_mb_} * limits::mib && limited_to_mb_ != 0)
+    if (auto err = limit_both())
+      return err;
   if (auto err = write_setting(directory + "/memory.limit_in_bytes", text, "limit the memory"))
     return err;
-  return write_if_there(directory + "/memory.memsw.limit_in_bytes", text, "limit memory and swap");
+  return limit_both();
 }
 
 caf::error sandbox_cgroup::limit_cpu(uint32_t memory_mb) {
@@ -273,11 +285,9 @@ bool sandbox_cgroup::recycle() {
     return true;
   if (!is_v1(*places_.memory))
     return false; // memory.peak cannot be set back for readers to come
-  const std::string& directory = places_.memory->root;
   return read_number(usage_file(*places_.memory)) <= leftover_bytes_max
-      && !write_if_there(directory + "/memory.memsw.limit_in_bytes", "-1", "lift a limit")
-      && write_small_file(directory + "/memory.limit_in_bytes", "-1") == 0
-      && write_small_file(directory + "/memory.max_usage_in_bytes", "0") == 0;
+      && write_small_file(places_.memory->root + "/memory.max_usage_in_bytes", "0") == 0
+      && !limit({.memory_mb = limits::memory_mb_default});
 }
 
 } // namespace troupe::handlers

@@ -147,6 +147,7 @@ private:
 
   cgroup_layout places_; ///< empty once moved from, or removed
   cgroup_entry how_;
+  uint32_t limited_to_mb_ = 0; ///< 0: not yet
 };
 
 /// What bounds all sandboxes of a node together.

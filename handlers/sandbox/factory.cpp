@@ -137,6 +137,8 @@ caf::expected<zygote_factory::cell> zygote_factory::make_cell(cgroup_entry how) 
   auto group = cgroup_.make_sandbox(slot, how);
   if (!group)
     return group.error();
+  if (auto err = group->limit({.memory_mb = limits::memory_mb_default})) // ahead, for most functions
+    return err;
   cell result{slot, std::move(*group), {}, {}, nullptr, 0, 0};
   if (auto err = open_ways_in(result))
     return err;

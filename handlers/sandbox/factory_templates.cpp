@@ -269,9 +269,9 @@ caf::expected<zygote_factory::blank> zygote_factory::copy(template_home& from) {
   shell->joins.clear();
   shell->pid = id_of(process->get());
   blank made{std::move(*shell), std::move(*process), std::move(ends->ours)};
-  const bool in_place = made.place.group.holds(made.place.pid); // looked at first, since it may end soon
   auto problem = wait_for_set_up(made.ends.set_up);
-  if (!problem && !in_place)
+  // One that is ending is nowhere already.
+  if (!problem && !made.place.group.holds(made.place.pid) && !wait_readable(made.process.get(), limits::kill_time_max))
     problem = failed("the copy is not in its groups");
   if (problem) {
     discard(std::move(made));
