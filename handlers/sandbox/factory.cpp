@@ -8,6 +8,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -197,8 +198,16 @@ preparation zygote_factory::prepare_one() {
   return preparation::failed;
 }
 
+/// For the first burst on a node with little to do all of them are worth their memory. Sandboxes that are there serve
+/// the next burst themselves: the more of them, the fewer blank ones are made anew.
+size_t zygote_factory::wanted_blanks() const noexcept {
+  constexpr size_t live_for_one = 4;
+  const size_t replaced = live_.size() / live_for_one;
+  return settings_.blank_target - std::min<size_t>(settings_.blank_target, replaced);
+}
+
 caf::expected<preparation> zygote_factory::try_to_prepare_one() {
-  if (blanks_wanted_ && blanks_.size() < settings_.blank_target) {
+  if (blanks_wanted_ && blanks_.size() < wanted_blanks()) {
     auto made = make_blank();
     if (!made)
       return std::move(made.error());

@@ -92,6 +92,7 @@ private:
   std::optional<blank> take_first(std::list<blank>& of);
   void discard_dead(blank dead);
   void discard_dead_blanks();
+  size_t wanted_blanks() const noexcept;
   caf::expected<preparation> try_to_prepare_one();
   caf::expected<preparation> tend();
   void discard(blank unused);

@@ -81,7 +81,8 @@ struct factory_settings {
   uint64_t memory_bytes = 0; ///< of all sandboxes together; 0: as much as the machine gives
   isolation level = isolation::full;
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
-  uint32_t blank_target = 0;                             ///< sandboxes kept ready, all but the function
+  /// Sandboxes kept ready, all but the function; one fewer for every four that have theirs.
+  uint32_t blank_target = 0;
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
   config::ipv4_range egress_range{};                               ///< see egress_settings
   std::vector<config::ipv4_range> egress_denied;
