@@ -250,11 +250,11 @@ private:
   struct sandbox {
     group* home = nullptr;
     state now = state::vacant;
-    time_point since{};      ///< of the state
-    uint64_t memory = 0;     ///< as it counts
-    uint64_t uses = 0;       ///< runs that it was given
-    uint64_t worth = 0;      ///< while it is idle: see sandbox_room.cpp
-    int64_t charged_us = 0;  ///< to its tenant, for what goes on
+    time_point since{};     ///< of the state
+    uint64_t memory = 0;    ///< as it counts
+    uint64_t uses = 0;      ///< runs that it was given
+    uint64_t worth = 0;     ///< while it is idle: see sandbox_room.cpp
+    int64_t charged_us = 0; ///< to its tenant, for what goes on
     run_kind counted = run_kind::uncounted;
     bool overlong = false;   ///< its run was counted once and turned out long
     bool to_stop = false;    ///< idle for too long
@@ -350,7 +350,7 @@ private:
   std::deque<counted_run> brief_runs_;    ///< the oldest first
   std::vector<counted_run> burning_runs_; ///< looked at when the first of them is due
   time_point burning_due_ = time_point::max();
-  run_counts runs_; ///< of all tenants
+  run_counts runs_;                  ///< of all tenants
   std::array<uint32_t, 6> counts_{}; ///< by state
   std::array<uint64_t, 6> memory_in_{};
   uint32_t waiting_ = 0;

@@ -124,10 +124,10 @@ const std::array declared{
          "Invocations that may wait for a sandbox; one more gets 429."},
   option{"worker.sandboxes-max", count_option{worker<&worker_settings::sandboxes_max>, 1, limits::sandboxes_max},
          "Sandboxes that may exist at one time."},
-  option{
-    "worker.blank-sandboxes", count_option{worker<&worker_settings::blank_sandboxes>, 0, limits::blank_sandboxes_max},
-    "Sandboxes that are kept ready for whichever function is next, about 2 MB each, one fewer for every four that "
-    "have a function; with 0 a cold start takes longer."},
+  option{"worker.blank-sandboxes",
+         count_option{worker<&worker_settings::blank_sandboxes>, 0, limits::blank_sandboxes_max},
+         "Sandboxes that are kept ready for whichever function is next, about 2 MB each, one fewer for every four that "
+         "have a function; with 0 a cold start takes longer."},
   option{"worker.drain-timeout", duration_option{worker<&worker_settings::drain_timeout>, 0ms, limits::drain_time_max},
          "How long a stop of the node waits for invocations that are running."},
   option{"worker.egress-range",

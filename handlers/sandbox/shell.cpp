@@ -22,11 +22,8 @@
 namespace troupe::handlers {
 namespace {
 
-/// A shell on its way, in the memory that messenger and zygote share.
-struct shell_errand {
-  const shell_order& order;
-  int* thread_id;
-  made_by_messenger& made;
+/// What a messenger is sent for, in memory that it shares with the sender.
+struct errand {
   const char* failed = "send a messenger";
   int error = 0;
 
@@ -35,6 +32,20 @@ struct shell_errand {
     error = errno;
     return 1;
   }
+
+  /// The step that failed, with errno set; null when none did.
+  const char* result() const noexcept {
+    errno = error;
+    return failed;
+  }
+};
+
+struct shell_errand : errand {
+  shell_errand(const shell_order& what, made_by_messenger& into) noexcept : order{what}, made{into} {}
+
+  const shell_order& order;
+  made_by_messenger& made;
+  int* thread_id = thread_id_address();
 };
 
 /// From here on it is the template's user, and whatever user namespace it makes is owned by that user, who may enter
@@ -74,76 +85,68 @@ pid_t id_seen_here(int pidfd) noexcept {
 }
 
 int clone_holder(void* argument) {
-  auto& errand = *static_cast<shell_errand*>(argument);
+  auto& task = *static_cast<shell_errand*>(argument);
   const pid_t pid =
-    clone_sibling(shell_namespaces() & ~uint64_t{CLONE_NEWCGROUP}, -1, errand.made.process, errand.thread_id);
+    clone_sibling(shell_namespaces() & ~uint64_t{CLONE_NEWCGROUP}, -1, task.made.process, task.thread_id);
   if (pid == 0)
-    hold(errand.order);
-  return pid < 0 ? errand.fail("clone a shell") : 0;
+    hold(task.order);
+  return pid < 0 ? task.fail("clone a shell") : 0;
 }
 
 /// A PID namespace is made by somebody inside the one around it, and setns() moves children only: so by a messenger of
 /// the messenger.
 int make_holder(void* argument) {
-  auto& errand = *static_cast<shell_errand*>(argument);
-  const auto& order = errand.order;
-  errand.failed = nullptr;
+  auto& task = *static_cast<shell_errand*>(argument);
+  const auto& order = task.order;
+  task.failed = nullptr;
   if (order.inside >= 0)
     if (const char* step = become_owner(order.inside))
-      return errand.fail(step);
+      return task.fail(step);
   // A change of ids makes the memory undumpable, and the files in /proc the machine's root's.
   if (::prctl(PR_SET_DUMPABLE, 1) != 0)
-    return errand.fail("own the files in /proc");
-  if (!send_messenger(clone_holder, argument, errand.made.second_messenger))
-    return errand.fail("send a second messenger");
-  if (errand.failed != nullptr)
+    return task.fail("own the files in /proc");
+  if (!send_messenger(clone_holder, argument, task.made.second_messenger))
+    return task.fail("send a second messenger");
+  if (task.failed != nullptr)
     return 1;
   try {
-    write_id_maps(id_seen_here(errand.made.process.get()), order.ids);
+    write_id_maps(id_seen_here(task.made.process.get()), order.ids);
   } catch (const std::system_error& failure) {
     errno = failure.code().value();
-    return errand.fail("map the ids of a shell");
+    return task.fail("map the ids of a shell");
   }
   return 0;
 }
 
-struct entry_errand {
-  int holder;
-  std::span<const int> cgroups;
-  void (*arrive)(void*);
-  void* argument;
-  int* thread_id;
-  unique_fd& child;
-  const char* failed = "send a messenger";
-  int error = 0;
-
-  int fail(const char* step) noexcept {
-    failed = step;
-    error = errno;
-    return 1;
-  }
+struct entry_errand : errand {
+  int holder = -1;
+  std::span<const int> cgroups{};
+  void (*arrive)(void*) = nullptr;
+  void* argument = nullptr;
+  unique_fd* child = nullptr;
+  int* thread_id = thread_id_address();
 };
 
 int lead_in(void* argument) {
-  auto& errand = *static_cast<entry_errand*>(argument);
-  for (const int tasks : errand.cgroups)
+  auto& task = *static_cast<entry_errand*>(argument);
+  for (const int tasks : task.cgroups)
     if (::write(tasks, "0", 1) != 1)
-      return errand.fail("join the cgroups");
-  if (::setns(errand.holder, static_cast<int>(shell_namespaces())) != 0)
-    return errand.fail("enter the shell");
+      return task.fail("join the cgroups");
+  if (::setns(task.holder, static_cast<int>(shell_namespaces())) != 0)
+    return task.fail("enter the shell");
   int pidfd = -1;
   // clone, since a template's filter cannot read the arguments of clone3. The thread's id is the fourth argument on
   // some machines and the fifth on others, where the other one is not looked at.
   const long pid = ::syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, nullptr,
-                             &pidfd, errand.thread_id, errand.thread_id);
+                             &pidfd, task.thread_id, task.thread_id);
   if (pid == 0) {
-    errand.arrive(errand.argument);
+    task.arrive(task.argument);
     ::_exit(127);
   }
   if (pid < 0)
-    return errand.fail("clone into the shell");
-  errand.child.reset(pidfd);
-  errand.failed = nullptr;
+    return task.fail("clone into the shell");
+  task.child->reset(pidfd);
+  task.failed = nullptr;
   return 0;
 }
 
@@ -154,25 +157,19 @@ uint64_t shell_namespaces() noexcept {
 }
 
 const char* make_shell(const shell_order& order, made_by_messenger& made) noexcept {
-  shell_errand errand{.order = order, .thread_id = thread_id_address(), .made = made};
-  if (!send_messenger(make_holder, &errand, made.messenger))
-    return errand.failed;
-  errno = errand.error;
-  return errand.failed;
+  shell_errand task{order, made};
+  return send_messenger(make_holder, &task, made.messenger) ? task.result() : task.failed;
 }
 
 const char* enter_shell(int holder, std::span<const int> cgroups, void (*arrive)(void*), void* argument,
                         made_by_messenger& made) noexcept {
-  entry_errand errand{.holder = holder,
-                      .cgroups = cgroups,
-                      .arrive = arrive,
-                      .argument = argument,
-                      .thread_id = thread_id_address(),
-                      .child = made.process};
-  if (!send_messenger(lead_in, &errand, made.messenger))
-    return errand.failed;
-  errno = errand.error;
-  return errand.failed;
+  entry_errand task;
+  task.holder = holder;
+  task.cgroups = cgroups;
+  task.arrive = arrive;
+  task.argument = argument;
+  task.child = &made.process;
+  return send_messenger(lead_in, &task, made.messenger) ? task.result() : task.failed;
 }
 
 } // namespace troupe::handlers
