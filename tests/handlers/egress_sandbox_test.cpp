@@ -58,23 +58,55 @@ std::string dns_answer(const std::string& question) {
 
 } // namespace
 
+/// `to` says whom a connection leads to, or why there is none.
+const std::string connecting = "import socket\n"
+                               "def to(address):\n"
+                               "    try:\n"
+                               "        return socket.create_connection((address, 80), 5).getpeername()[0]\n"
+                               "    except OSError as e:\n"
+                               "        return e.strerror\n";
+
 CAF_TEST_FIXTURE_SCOPE(egress_sandbox_tests, fixture)
+
+CAF_TEST(a template and its copies reach the internet and not the machine) {
+  using troupe::handlers::sandbox_role;
+  if (!missing.empty()) {
+    CAF_MESSAGE("skipped: " << missing);
+    return;
+  }
+  sandboxes.settings.name_servers = "203.0.113.10";
+  sandboxes.settings.egress_range = settings.range;
+  sandboxes.open();
+  const auto site = server(internet, "203.0.113.10");
+  auto what = sandboxes.spec(
+    sandboxes.bundle("template", connecting + "seen = to('203.0.113.10')\n" + std::string{sandbox_bed::runner}));
+  what.reach = troupe::handlers::network::egress;
+  what.role = sandbox_role::its_template;
+  auto loaded = sandboxes.launch(what);
+  CAF_REQUIRE(sandbox_bed::read_frame(loaded).has_value());
+  CAF_CHECK_EQUAL(visitor_of(site), "203.0.113.1");
+  CAF_CHECK_EQUAL(sandboxes.factory->examine(loaded), caf::error{});
+  what.role = sandbox_role::sandbox;
+  what.copy_of = loaded.slot;
+  auto copy = sandboxes.launch(what);
+  CAF_REQUIRE(sandbox_bed::read_frame(copy).has_value());
+  CAF_CHECK_EQUAL(run(copy, "import main\nresult = main.seen"), R"("203.0.113.10")");
+  CAF_CHECK_EQUAL(run(copy, "import main\nresult = main.to('203.0.113.10')"), R"("203.0.113.10")");
+  CAF_CHECK_EQUAL(visitor_of(site), "203.0.113.1");
+  CAF_CHECK_EQUAL(run(copy, "import main\nresult = main.to('203.0.113.1')"), R"("Connection refused")");
+  sandboxes.factory->bury(std::move(copy));
+  sandboxes.factory->bury(std::move(loaded));
+}
 
 CAF_TEST(a handler reaches the internet and not the machine) {
   if (!ready())
     return;
   const auto site = server(internet, "203.0.113.10");
   const auto here = server(present_namespace(), "203.0.113.1");
-  const std::string connect = "import socket\n"
-                              "def to(address):\n"
-                              "    try:\n"
-                              "        return socket.create_connection((address, 80), 5).getpeername()[0]\n"
-                              "    except OSError as e:\n"
-                              "        return e.strerror\n";
-  CAF_CHECK_EQUAL(run(process, connect + "result = to('203.0.113.10')"), R"("203.0.113.10")");
+  CAF_CHECK_EQUAL(run(process, connecting + "result = to('203.0.113.10')"), R"("203.0.113.10")");
   CAF_CHECK_EQUAL(visitor_of(site), "203.0.113.1");
-  CAF_CHECK_EQUAL(run(process, connect + "result = to('203.0.113.1')"), R"("Connection refused")");
-  CAF_CHECK_EQUAL(run(process, connect + "result = to('169.254.169.254')"), R"("Connection refused")");
+  CAF_CHECK_EQUAL(run(process, connecting + "result = to('203.0.113.1')"), R"("Connection refused")");
+  CAF_CHECK_EQUAL(run(process, connecting + "result = to('169.254.169.254')"), R"("Connection refused")");
   CAF_CHECK_EQUAL(visitor_of(here), "");
 }
 
