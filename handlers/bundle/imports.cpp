@@ -67,7 +67,8 @@ private:
 /// Blanks, comments and the ends of lines that go on.
 void scanner::skip_space() {
   while (!rest_.empty()) {
-    if (rest_.front() == ' ' || rest_.front() == '\t' || rest_.front() == '\f')
+    const std::string_view space = depth_ > 0 ? " \t\f\n\r" : " \t\f";
+    if (space.find(rest_.front()) != std::string_view::npos)
       rest_.remove_prefix(1);
     else if (rest_.starts_with("\\\r\n"))
       rest_.remove_prefix(3);
@@ -75,8 +76,6 @@ void scanner::skip_space() {
       rest_.remove_prefix(2);
     else if (rest_.front() == '#')
       skip_comment();
-    else if (depth_ > 0 && (rest_.front() == '\n' || rest_.front() == '\r'))
-      rest_.remove_prefix(1);
     else
       return;
   }
