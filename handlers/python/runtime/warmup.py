@@ -7,6 +7,7 @@ import json
 import os
 import sys
 
+import troupe_boot
 import troupe_context
 import troupe_errors
 import troupe_loading
@@ -28,11 +29,22 @@ def in_zygote():
         run()
 
 
+def _rehearse():
+    """All that a sandbox does with its function before it is ready, and back to where it was."""
+    folder = os.path.dirname(os.__file__)
+    environment, directory, function = dict(os.environ), os.getcwd(), troupe_context.function
+    troupe_boot.prepare_process("warmup.handler", "warmup", "$LATEST", 128, folder, {"WARM_UP": "1"})
+    troupe_loading.rehearse(_small_module, "rgb_to_yiq", folder)
+    path = f"{folder}/{_small_module}.py"
+    importlib.machinery.SourceFileLoader(_small_module, path).get_data(path)  # of a handler there is no bytecode
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    troupe_context.function = function
+
+
 def run():
-    path = os.path.dirname(os.__file__) + f"/{_small_module}.py"
-    importlib.import_module(_small_module)
-    del sys.modules[_small_module]
-    importlib.machinery.SourceFileLoader(_small_module, path).get_data(path)
+    _rehearse()
     names = {"__name__": "warmup"}
     exec(compile(_source, "<troupe>/warm-up.py", "exec"), names)
     troupe_loading.takes_context(names["handler"])
