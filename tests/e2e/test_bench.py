@@ -113,6 +113,25 @@ def test_density_finds_every_sandbox(start):
     assert memory["private"]["min"] * 0.9 <= by_mapping <= memory["private"]["max"] * 1.1
 
 
+@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is of the group bench")
+def test_fairness_measures_one_tenant_beside_another(start):
+    document, told = finish(start("fairness", "--rounds", 1, "--seconds", 1, "--only", "spin"))
+    assert list(document["results"]) == list(document["rounds"]) == ["spin", "healthz"]
+    for flood, row in document["results"].items():
+        (measured,) = document["rounds"][flood]
+        assert measured["alone"]["requests"] > 0 and measured["beside"]["requests"] > 0
+        assert row["flood_per_second"]["median"] == measured["flood_per_second"] > 0
+        for which in ("alone", "beside"):
+            assert 0 < row["p50_us"][which] <= row["p90_us"][which] <= row["p99_us"][which]
+            assert row["p99_us"][which] == measured[which]["p99_us"]
+        assert row["p99_us"]["ratio"]["median"] == row["p99_us"]["beside"] / row["p99_us"]["alone"]
+    # No more of them than all cores have time for: each takes its 5 ms.
+    rate = document["results"]["spin"]["flood_per_second"]["median"]
+    assert rate <= 1.2 * document["machine"]["cores"] / document["spin_seconds"]
+    assert [target["unit"] for target in document["targets"]] == ["times"]
+    assert "A's requests/s" in told
+
+
 def test_a_short_soak_finds_nothing_grown(start):
     document, told = finish(start("soak", "--minutes", 0.15, "--every", 1))
     assert document["good"] and document["faults"] == []

@@ -18,10 +18,10 @@ DRAIN_SECONDS_MAX = 120  # for answers that are still to come when a loop's time
 
 
 class Connection:
-    """A connection that is open before any clock starts."""
+    """A connection that is open before any clock starts; `headers` come with each request."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, headers=()):
+        self.port, self.headers = port, ["Host: bench", "Content-Type: application/json", *headers]
         self.open()
 
     def open(self):
@@ -33,7 +33,7 @@ class Connection:
         self.socket.close()
 
     def send(self, path, body):
-        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        head = "\r\n".join([f"POST {path} HTTP/1.1", *self.headers, f"Content-Length: {len(body)}"])
         self.begin = time.perf_counter()
         self.socket.sendall(head.encode() + b"\r\n\r\n" + body)
 

@@ -1,5 +1,6 @@
 """How things are measured: percentiles and spread, process trees and their CPU time, wrk, the machine."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import tempfile
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 WRK_SCRIPT = """
-wrk.method = "POST"
+wrk.method = %s
 wrk.body = %s
 wrk.headers["Content-Type"] = "application/json"
 function done(summary, latency, requests)
@@ -87,16 +88,46 @@ def machine_cpu_seconds():
             "idle": (idle + waiting) / TICKS_PER_SECOND}
 
 
+class Wrk:
+    """A run of wrk that goes on in a `with`, which ends it; without a body its requests are GETs."""
+
+    def __init__(self, url, body, connections, seconds, headers=(), threads=2):
+        self.url, self.body, self.seconds = url, body, seconds
+        self.command = ["wrk", "--threads", str(min(threads, connections)), "--connections", str(connections),
+                        "--duration", f"{seconds}s", "--timeout", "10s"]
+        for header in headers:
+            self.command += ["--header", header]
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            script = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".lua"))
+            script.write(WRK_SCRIPT % (('"GET"', "nil") if self.body is None else ('"POST"', json.dumps(self.body))))
+            script.flush()
+            self.process = subprocess.Popen([*self.command, "--script", script.name, self.url],
+                                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.files = stack.pop_all()
+        return self
+
+    def under_way(self):
+        return self.process.poll() is None
+
+    def result(self):
+        """Waits for its end: requests, throughput a second, and latencies in us."""
+        output, told = self.process.communicate(timeout=self.seconds + 60)
+        if self.process.returncode != 0:
+            raise SystemExit(f"wrk failed for {self.url}: {told or output}")
+        requests, duration_us, p50, p99, errors = map(int, re.search(r"^RESULT (.+)$", output, re.M).group(1).split())
+        if errors:
+            raise SystemExit(f"{errors} requests to {self.url} failed: what was measured is not what was meant")
+        return {"requests": requests, "per_second": requests * 1e6 / duration_us, "p50_us": p50, "p99_us": p99}
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+        self.files.close()
+
+
 def wrk(url, body, connections, seconds):
-    """One run of wrk: requests, throughput a second, and latencies in us."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(WRK_SCRIPT % json.dumps(body))
-        script.flush()
-        output = subprocess.run(
-            ["wrk", "--threads", str(min(2, connections)), "--connections", str(connections),
-             "--duration", f"{seconds}s", "--timeout", "10s", "--script", script.name, url],
-            check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
-    requests, duration_us, p50, p99, errors = map(int, re.search(r"^RESULT (.+)$", output, re.M).group(1).split())
-    if errors:
-        raise SystemExit(f"{errors} requests to {url} failed: what was measured is not what was meant")
-    return {"requests": requests, "per_second": requests * 1e6 / duration_us, "p50_us": p50, "p99_us": p99}
+    """One run of wrk from its beginning to its end."""
+    with Wrk(url, body, connections, seconds) as run:
+        return run.result()

@@ -5,7 +5,6 @@ import base64
 import contextlib
 import io
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -24,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "release" / "troupe"
 ECHO = ROOT / "handlers" / "examples" / "echo"
 READY_SECONDS_MAX = 30
+TENANT_HEADER = "X-Troupe-Tenant"
 
 NGINX_CONF = """
 worker_processes auto;
@@ -138,18 +138,19 @@ class Troupe:
             raise
         return self
 
-    def ask(self, method, path, document=None):
+    def ask(self, method, path, document=None, tenant=None):
         """One of the node's own requests; the answer's JSON."""
+        headers = {TENANT_HEADER: tenant} if tenant else {}
         data = None if document is None else json.dumps(document).encode()
-        request = urllib.request.Request(self.url + path, data=data, method=method)
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read() or b"null")
 
-    def create(self, name, source, memory_mb=128, timeout_s=60):
+    def create(self, name, source, memory_mb=128, timeout_s=60, tenant=None):
         """Deploys a function from its source text."""
         self.ask("POST", "/2015-03-31/functions", {
             "FunctionName": name, "Runtime": "python3", "Role": "arn:aws:iam::000000000000:role/none", "Handler": "f.f",
-            "Code": {"ZipFile": zipped(source)}, "MemorySize": memory_mb, "Timeout": timeout_s})
+            "Code": {"ZipFile": zipped(source)}, "MemorySize": memory_mb, "Timeout": timeout_s}, tenant)
 
     def change(self, name, source):
         self.ask("PUT", f"/2015-03-31/functions/{name}/code", {"ZipFile": zipped(source)})
