@@ -28,6 +28,27 @@ CAF_TEST(a handler is ready and answers) {
   CAF_CHECK_EQUAL(death.code, SIGKILL);
 }
 
+CAF_TEST(where many have a function there are fewer blank ones) {
+  const auto blank_and_live = [] {
+    return std::ranges::count_if(children(), [](int pid) {
+      return text_of("/proc/" + std::to_string(pid) + "/comm") == "troupe-sandbox\n";
+    });
+  };
+  std::vector<sandbox_process> live;
+  for (int i = 0; i < 3; ++i)
+    live.push_back(runner_sandbox());
+  fill_pools();
+  for (const auto end = std::chrono::steady_clock::now() + 20s; blank_and_live() < 4;) // it takes its name by and by
+    CAF_REQUIRE(std::chrono::steady_clock::now() < end);
+  live.push_back(runner_sandbox()); // it was blank
+  fill_pools();
+  CAF_CHECK_EQUAL(blank_and_live(), 4);
+  for (auto& each : live)
+    factory->bury(std::move(each));
+  fill_pools();
+  CAF_CHECK_GREATER(blank_id(), 0); // it waits for one
+}
+
 CAF_TEST(how a process ended is told) {
   auto process = runner_sandbox();
   CAF_CHECK_EQUAL(run(process, "import os\nos._exit(7)"), "(gone)");
