@@ -75,6 +75,13 @@ struct sandbox_settings {
 struct sandbox_state {
   enum class phase : uint8_t { starting, idle, busy, stopping, gone };
 
+  sandbox_state() = default;
+  sandbox_state(const sandbox_state&) = delete;
+  sandbox_state& operator=(const sandbox_state&) = delete;
+
+  /// An actor that fails owes an answer for its run: a promise of CAF that nobody keeps says nothing.
+  ~sandbox_state();
+
   sandbox_settings settings;
   process_ptr process;
   std::shared_ptr<sandbox_link> link;

@@ -199,13 +199,15 @@ std::optional<sandbox_pool::action> sandbox_pool::next_of(group& g, time_point n
   if (tenant.concurrency != 0 && g.owner->running >= tenant.concurrency)
     return blocked(g, throttle::tenant_concurrency);
   g.blocked_by = throttle::waited_too_long;
-  if (g.idle.empty() && g.of->live >= g.of->concurrency_max)
-    return replace_one(g, now);
-  if (g.idle.empty())
-    return wants_start(g, now) ? start_for(g, now) : std::nullopt;
-  if (has_to_wait(g))
+  if (!g.idle.empty())
+    return has_to_wait(g) ? std::nullopt : give_to(g, now);
+  if (g.starting >= g.waiting.size()) // each waits for its sandbox and for no limit
     return std::nullopt;
-  return give_to(g, now);
+  if (g.of->live >= g.of->concurrency_max)
+    return replace_one(g, now);
+  if (tenant.concurrency != 0 && g.owner->running + g.owner->starting >= tenant.concurrency)
+    return blocked(g, throttle::tenant_concurrency);
+  return wants_start(g, now) ? start_for(g, now) : std::nullopt;
 }
 
 /// The function has as many sandboxes as it may: an idle one of another revision makes room.
@@ -246,12 +248,9 @@ std::optional<sandbox_pool::action> sandbox_pool::give_to(group& g, time_point n
 }
 
 bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
-  const auto& tenant = *g.owner;
-  if (tenant.limits.concurrency != 0 && tenant.running + tenant.starting >= tenant.limits.concurrency)
-    return false;
   if (g.live == 0)
     return true;
-  if (g.starting >= g.waiting.size() || (!g.typical_run && g.starting >= 2 * settings_.width))
+  if (!g.typical_run && g.starting >= 2 * settings_.width)
     return false;
   if (!is_short(g) && !burns(g))
     return true;

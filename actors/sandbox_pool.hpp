@@ -143,6 +143,9 @@ public:
   /// Keeps that many sandboxes, and their memory, for a function; 0 ends it.
   void reserve(const std::string& tenant, const std::string& function, uint32_t sandboxes, uint64_t memory_bytes);
 
+  /// From now on no more runs of the function go on at one time, and it has no more sandboxes for new ones.
+  void limit(const std::string& tenant, const std::string& function, uint32_t concurrency_max);
+
   /// The sandbox and its memory are gone, for whatever reason and in whatever state it was.
   void gone(sandbox_slot slot, time_point now);
 

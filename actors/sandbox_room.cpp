@@ -35,6 +35,16 @@ void sandbox_pool::reserve(const std::string& tenant, const std::string& name, u
   wake_blocked();
 }
 
+void sandbox_pool::limit(const std::string& tenant, const std::string& name, uint32_t concurrency_max) {
+  const auto found = functions_.find(tenant + '\0' + name);
+  if (found == functions_.end())
+    return; // the first invocation brings it
+  found->second->concurrency_max = concurrency_max;
+  for (auto& [revision, g] : groups_)
+    if (g->of == found->second.get())
+      make_runnable(*g);
+}
+
 /// Sandboxes and memory that functions other than `who` have been promised and do not have.
 std::pair<uint32_t, uint64_t> sandbox_pool::kept_for_others(const function_state* who) const noexcept {
   uint32_t sandboxes = 0;

@@ -354,6 +354,7 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
       const auto& config = function->config;
       self->state.pool.reserve(config.tenant, config.name, config.concurrency_reserved,
                                config.memory_mb * uint64_t{limits::mib});
+      self->state.pool.limit(config.tenant, config.name, config.concurrency_max);
       settle(self);
     },
     [self](atom::remove, const std::string& tenant, const std::string& name) {

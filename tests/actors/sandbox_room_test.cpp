@@ -47,6 +47,63 @@ CAF_TEST(a tenant runs no more at one time than it may) {
   CAF_CHECK(of_a->reason == throttle::tenant_concurrency);
 }
 
+CAF_TEST(who waits for a start is told the limit that is in its way) {
+  make([](auto& settings) { settings.tenants["a"].concurrency = 1; });
+  auto limited = function(9);
+  limited.config.concurrency_max = 1;
+  submit(limited, 1);
+  submit(limited, 2);
+  submit(function_of("a", 1), 3);
+  submit(function_of("a", 1), 4);
+  submit(function_of("b", 2), 5);
+  now += 10s;
+  const auto late = pool.expire(now); // while all sandboxes are starting
+  CAF_REQUIRE_EQUAL(late.size(), 5u);
+  const auto reason_of = [&](call_ticket call) {
+    return std::ranges::find(late, call, &sandbox_pool::expired::call)->reason;
+  };
+  CAF_CHECK(reason_of(2) == throttle::function_concurrency);
+  CAF_CHECK(reason_of(4) == throttle::tenant_concurrency);
+  CAF_CHECK(reason_of(5) == throttle::waited_too_long);
+}
+
+CAF_TEST(who waits for the own start of a limited function is told no limit) {
+  make([](auto& settings) { settings.tenants["a"].concurrency = 1; });
+  auto f = function_of("a", 1);
+  f.config.concurrency_max = 1;
+  submit(f, 1);
+  now += 10s;
+  const auto late = pool.expire(now);
+  CAF_REQUIRE_EQUAL(late.size(), 1u);
+  CAF_CHECK(late[0].reason == throttle::waited_too_long);
+}
+
+CAF_TEST(a function that may run more often at one time does so at once) {
+  auto f = function_of("a", 1);
+  f.config.concurrency_max = 1;
+  submit(f, 1);
+  ready(0);
+  idle(0, 20ms);
+  submit(f, 2);
+  CAF_CHECK_EQUAL(submit(f, 3), lines{});
+  pool.limit("b", "f1", 2); // another tenant's
+  CAF_CHECK_EQUAL(actions(), lines{});
+  pool.limit("a", "f1", 2);
+  CAF_CHECK_EQUAL(actions(), lines{"start 1"});
+}
+
+CAF_TEST(a function that may run less often at one time starts nothing more) {
+  auto f = function_of("a", 1);
+  submit(f, 1);
+  ready(0);
+  idle(0, 20ms);
+  submit(f, 2);
+  CAF_CHECK_EQUAL(submit(f, 3), lines{"start 1"});
+  pool.limit("a", "f1", 1);
+  CAF_CHECK_EQUAL(ready(1), lines{});
+  CAF_CHECK_EQUAL(idle(0, 20ms), lines{"give 0 3"});
+}
+
 CAF_TEST(a tenant has no more memory than it may and makes room by itself) {
   make([](auto& settings) { settings.tenants["a"].memory_bytes = 128 * limits::mib; });
   submit(function_of("a", 1), 1);

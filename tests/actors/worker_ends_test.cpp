@@ -128,13 +128,65 @@ CAF_TEST(an invocation that comes to a sandbox which has just ended runs in anot
 
 CAF_TEST(a sandbox whose actor fails is buried and replaced) {
   warm();
-  auto& inside = dynamic_cast<caf::stateful_actor<worker_state, worker_inner::base>&>(
-    *caf::actor_cast<caf::abstract_actor*>(worker));
-  caf::anon_send_exit(inside.state.sandboxes.at(0).actor, caf::exit_reason::kill);
+  caf::anon_send_exit(actor_of(0), caf::exit_reason::kill);
   settle();
   CAF_CHECK_EQUAL(seen.buried, 1u);
   invoke();
   CAF_CHECK_EQUAL(seen.handlers.size(), 2u);
+}
+
+CAF_TEST(a run whose actor fails is answered) {
+  auto& handler = warm();
+  const auto answer = invoke();
+  CAF_REQUIRE(handler.event());
+  caf::anon_send_exit(actor_of(0), caf::exit_reason::kill);
+  settle();
+  CAF_CHECK(code_of(answer->error) == errc::internal);
+  CAF_CHECK_EQUAL(seen.buried, 1u);
+}
+
+CAF_TEST(a run whose actor fails while its process is buried is answered) {
+  auto& handler = warm();
+  const auto answer = invoke();
+  CAF_REQUIRE(handler.event());
+  handler.answers.reset();
+  io.restart();
+  io.poll(); // the sandbox is told that its process has closed the channel,
+  sched.prioritize(actor_of(0));
+  sched.run_once(); // and asks the launcher
+  caf::anon_send_exit(actor_of(0), caf::exit_reason::kill);
+  sched.prioritize(actor_of(0));
+  settle();
+  CAF_CHECK(code_of(answer->error) == errc::internal);
+}
+
+CAF_TEST(an invocation that is given to an actor which has just failed is answered) {
+  warm();
+  const auto box = actor_of(0);
+  const auto answer = ask();
+  sched.run_once(); // the asker: the worker has the invocation, and then hears of the failure
+  caf::anon_send_exit(box, caf::exit_reason::kill);
+  CAF_REQUIRE(sched.prioritize(box));
+  settle();
+  CAF_CHECK(code_of(answer->error) == errc::unavailable);
+  CAF_CHECK_EQUAL(seen.buried, 1u);
+  const auto next = invoke();
+  CAF_REQUIRE_EQUAL(seen.handlers.size(), 2u);
+  seen.handlers.back().say(wire::frame_kind::ready);
+  settle();
+  reply(seen.handlers.back(), "1");
+  CAF_CHECK(next->result);
+}
+
+CAF_TEST(an invocation that lies before an actor which fails is answered) {
+  warm();
+  const auto answer = ask();
+  sched.run_once(); // the asker
+  caf::anon_send_exit(actor_of(0), caf::exit_reason::kill);
+  sched.run_once(); // the worker, which gives the invocation to one that has its end before it
+  settle();
+  CAF_CHECK(code_of(answer->error) == errc::unavailable);
+  CAF_CHECK_EQUAL(seen.buried, 1u);
 }
 
 CAF_TEST(a bundle that two revisions share is released by the last one) {

@@ -158,6 +158,14 @@ struct worker_fixture : actor_fixture {
 
   std::shared_ptr<asked> invoke(const std::string& payload = "{}",
                                 const function_version& version = version_of("echo", 1)) {
+    auto answer = ask(payload, version);
+    settle();
+    return answer;
+  }
+
+  /// The same, and nothing has happened yet.
+  std::shared_ptr<asked> ask(const std::string& payload = "{}",
+                             const function_version& version = version_of("echo", 1)) {
     auto call = call_of("echo", payload);
     call.function = function_ptr{version};
     call.wants_log = true;
@@ -167,8 +175,14 @@ struct worker_fixture : actor_fixture {
         .then([answer](outcome& o) { answer->result = std::move(o); },
               [answer](caf::error& e) { answer->error = std::move(e); });
     });
-    settle();
     return answer;
+  }
+
+  /// The actor of a sandbox, which the worker alone knows.
+  sandbox_inner actor_of(sandbox_slot slot) const {
+    const auto& inside = dynamic_cast<const caf::stateful_actor<worker_state, worker_inner::base>&>(
+      *caf::actor_cast<caf::abstract_actor*>(worker));
+    return inside.state.sandboxes.at(slot).actor;
   }
 
   /// A sandbox of the function that is idle.

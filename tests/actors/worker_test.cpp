@@ -105,6 +105,17 @@ CAF_TEST(a full queue refuses and records that) {
   CAF_CHECK_EQUAL(stored[0].cost_pico, 0u);
 }
 
+CAF_TEST(a maximum concurrency that is raised counts for those who wait) {
+  auto limited = test::version_of("echo");
+  limited.config.concurrency_max = 1;
+  invoke("{}", limited);
+  invoke("{}", limited);
+  CAF_CHECK_EQUAL(seen.handlers.size(), 1u);
+  limited.config.concurrency_max = 2;
+  tell(atom::update::value, function_ptr{limited});
+  CAF_CHECK_EQUAL(seen.handlers.size(), 2u);
+}
+
 CAF_TEST(records can be stored before the answer leaves) {
   start([](auto& settings) { settings.flush_interval = 0ms; });
   warm();
