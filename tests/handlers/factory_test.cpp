@@ -30,9 +30,8 @@ CAF_TEST(a handler is ready and answers) {
 
 CAF_TEST(where many have a function there are fewer blank ones) {
   const auto blank_and_live = [] {
-    return std::ranges::count_if(children(), [](int pid) {
-      return text_of("/proc/" + std::to_string(pid) + "/comm") == "troupe-sandbox\n";
-    });
+    return std::ranges::count_if(
+      children(), [](int pid) { return text_of("/proc/" + std::to_string(pid) + "/comm") == "troupe-sandbox\n"; });
   };
   std::vector<sandbox_process> live;
   for (int i = 0; i < 3; ++i)
