@@ -30,8 +30,9 @@ caf::expected<control_channel::answer> control_channel::receive(reply_kind expec
   const auto reply = message_of<zygote_reply>(message->bytes);
   if (reply && reply->kind == expected)
     return answer{*reply, std::move(message->fds)};
-  for (const unique_fd& process : message->fds) // a child that could not be completed
-    kill_and_reap(process.get(), limits::kill_time_max);
+  if (belief_ == belief::full)
+    for (const unique_fd& process : message->fds) // a child that could not be completed
+      kill_and_reap(process.get(), limits::kill_time_max);
   if (reply && reply->kind == reply_kind::failed)
     return failed(reply->failure.text());
   return lose("its answer is to another question");

@@ -7,6 +7,7 @@
 #include <caf/expected.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,9 +23,12 @@ public:
     std::vector<unique_fd> fds;
   };
 
+  /// Whether the processes that the other side names are its own: a template, a tenant's code, may name others.
+  enum class belief : uint8_t { full, none };
+
   /// `name` is for errors: "the zygote".
-  control_channel(std::string name, unique_fd socket, std::chrono::milliseconds reply_time)
-    : name_{std::move(name)}, socket_{std::move(socket)}, reply_time_{reply_time} {}
+  control_channel(std::string name, unique_fd socket, std::chrono::milliseconds reply_time, belief in_it = belief::full)
+    : name_{std::move(name)}, socket_{std::move(socket)}, reply_time_{reply_time}, belief_{in_it} {}
 
   /// Asks and waits for the answer, which has to be of that kind. Fails with sandbox_failed and the step that the other
   /// side says has failed, or why the channel is lost.
@@ -51,6 +55,7 @@ private:
   std::string name_;
   unique_fd socket_;
   std::chrono::milliseconds reply_time_;
+  belief belief_;
   bool lost_ = false;
 };
 

@@ -20,6 +20,9 @@
 namespace troupe::handlers {
 namespace {
 
+/// After which a template is looked for where it must not be.
+constexpr auto template_end_time = std::chrono::milliseconds{200};
+
 /// How a process that was reaped had ended.
 sandbox_death death_of(const siginfo_t& info, bool out_of_memory) {
   sandbox_death result;
@@ -58,10 +61,10 @@ zygote_factory::~zygote_factory() {
     if (!kill_and_reap(process.get(), limits::kill_time_max))
       spdlog::error("a sandbox does not end");
   };
-  for (auto& [slot, place] : std::exchange(live_, {})) {
+  for (auto& [slot, place] : live_)
     end(place);
+  for (auto& [slot, place] : std::exchange(live_, {}))
     take_back(std::move(place));
-  }
   for (const auto& [slot, home] : templates_)
     if (!home.ended)
       end(home.place);
@@ -71,6 +74,7 @@ zygote_factory::~zygote_factory() {
   packages_.clear();
   zygote_.reset();
   ready_.clear();
+  occupied_.clear();
   std::error_code ignored; // a directory that is not empty is not ours to remove
   std::filesystem::remove(mount_point(), ignored);
   std::filesystem::remove(settings_.run_dir, ignored);
@@ -169,10 +173,21 @@ void zygote_factory::take_back(cell used) {
   drop(std::move(used));
 }
 
-/// A number whose group cannot be removed is not used again: whoever sits in there would be with somebody else.
+/// A number is not used again before its group is removed: whoever sits in there would be with somebody else.
 void zygote_factory::drop(cell unused) {
   if (unused.group.remove())
     free_slots_.push_back(unused.slot);
+  else
+    occupied_.push_back(std::move(unused));
+}
+
+void zygote_factory::free_occupied() {
+  occupied_.remove_if([this](cell& each) {
+    if (!each.group.remove())
+      return false;
+    free_slots_.push_back(each.slot);
+    return true;
+  });
 }
 
 void zygote_factory::keep_blanks(bool wanted) {
@@ -184,13 +199,14 @@ void zygote_factory::keep_blanks(bool wanted) {
       discard(std::move(each));
   }
   for (auto& [slot, home] : templates_) {
-    for (auto& shell : std::exchange(home.shells, {}))
-      leave_shell(std::move(shell));
+    while (!home.shells.empty())
+      leave_shell(take_first_shell(home));
   }
 }
 
 preparation zygote_factory::prepare_one() {
   discard_dead_blanks();
+  free_occupied();
   const auto result = try_to_prepare_one();
   if (result)
     return *result;
@@ -248,10 +264,14 @@ caf::expected<preparation> zygote_factory::tend() {
 
 sandbox_death zygote_factory::bury(sandbox_process process) {
   process.standstill.thaw(); // or it would not see the signal (v1), and the group's next process would not move
-  const auto end = kill_and_reap(process.pidfd.get(), limits::kill_time_max);
   const auto entry = live_.find(process.slot);
   const auto home = templates_.find(process.slot);
   const bool is_template = home != templates_.end() && home->second.place.pid == process.pid;
+  auto end = kill_and_reap(process.pidfd.get(), is_template ? template_end_time : limits::kill_time_max);
+  if (!end && is_template) {
+    thaw_copies(process.slot);
+    end = reap(process.pidfd.get(), limits::kill_time_max);
+  }
   if (!is_template && (entry == live_.end() || entry->second.pid != process.pid)) {
     spdlog::error("a sandbox was buried that this factory did not make");
     return {};

@@ -50,7 +50,8 @@ private:
     std::shared_ptr<keeper> guard;
     int pid = 0;
     uint64_t oom_kills_before = 0;
-    unique_fd holder{};                    ///< a pidfd, when the sandbox lives in a shell
+    unique_fd holder{}; ///< a pidfd, when the sandbox lives in a shell
+    int holder_id = 0;
     std::optional<uint32_t> of_template{}; ///< and the slot of the template inside whose shell that is
   };
 
@@ -82,6 +83,7 @@ private:
   caf::expected<cell> take_cell();
   void take_back(cell used);
   void drop(cell unused);
+  void free_occupied();
   caf::expected<blank> make_blank();
   caf::expected<blank> make_blank_in(cell place, zygote_process& from);
   caf::expected<blank> take_blank(network reach);
@@ -107,15 +109,19 @@ private:
   caf::expected<cell> make_shell(const sandbox_spec& spec, const template_home* around);
   caf::error furnish(cell& shell, const unique_fd& set_up, const sandbox_spec& spec);
   bool end_holder(const cell& of);
+  void reap_strangers();
   void leave_shell(cell left);
   caf::expected<sandbox_process> launch_template(const sandbox_spec& spec);
   void condemn(template_home& which);
+  void condemn_all(template_home& which);
+  void thaw_copies(uint32_t template_slot);
   void bury_template(template_home& which);
   void let_go(uint32_t template_slot);
   void remove_if_unused(uint32_t template_slot);
   caf::expected<sandbox_process> launch_copy(const sandbox_spec& spec);
   caf::expected<blank> copy(template_home& from);
   caf::expected<cell> take_shell(template_home& in);
+  static cell take_first_shell(template_home& of);
   caf::expected<unique_fd> send_in(template_home& from, const cell& shell, const channel_ends& ends);
   bool is_new_child(int pidfd) const;
   bool knows(int pid) const;
@@ -129,6 +135,7 @@ private:
   std::map<uint32_t, cell> live_; ///< by slot
   std::map<uint32_t, template_home> templates_;
   std::vector<cell> ready_;
+  std::list<cell> occupied_;               ///< somebody is still in the group
   std::list<blank> blanks_;                ///< the oldest first
   std::list<blank> connected_;             ///< the same with a way out
   std::unique_ptr<egress_network> egress_; ///< once a function has asked for it

@@ -82,6 +82,7 @@ caf::expected<zygote_factory::cell> zygote_factory::make_shell(const sandbox_spe
     return holder.error();
   }
   place->holder = std::move(holder->pidfd);
+  place->holder_id = holder->pid;
   place->guard = zygote_->shared_keeper();
   if (around != nullptr)
     place->of_template = around->place.slot;
@@ -108,19 +109,25 @@ caf::error zygote_factory::furnish(cell& shell, const unique_fd& set_up, const s
 
 /// Ends the holder, and with it whatever is in the shell. False when that takes too long.
 bool zygote_factory::end_holder(const cell& of) {
-  constexpr auto soon = std::chrono::milliseconds{100};
+  constexpr auto soon = std::chrono::milliseconds{20};
   of.group.open_freezer().thaw();
   if (kill_and_reap(of.holder.get(), soon))
     return true;
   // A holder ends after everybody in there. A template can make processes whose parent is the node, which does not know
   // of them: they have ended, too, and wait for it.
-  for (const auto& thread : fs::directory_iterator{"/proc/self/task"}) {
+  reap_strangers();
+  return reap(of.holder.get(), limits::kill_time_max) || !is_running(of.holder.get());
+}
+
+/// Takes the status of children that have ended and that this factory does not know.
+void zygote_factory::reap_strangers() {
+  std::error_code error;
+  for (const auto& thread : fs::directory_iterator{"/proc/self/task", error}) {
     std::istringstream children{read_small_file(thread.path() / "children").value_or("")};
     for (int pid = 0; children >> pid;)
-      if (!knows(pid))
-        reap(open_process(pid).get(), std::chrono::milliseconds{0});
+      if (const unique_fd process = open_process(pid); is_new_child(process.get()) && !is_running(process.get()))
+        reap(process.get(), std::chrono::milliseconds{0});
   }
-  return reap(of.holder.get(), limits::kill_time_max).has_value();
 }
 
 /// The process in it has been reaped.
@@ -164,11 +171,11 @@ caf::expected<sandbox_process> zygote_factory::launch_template(const sandbox_spe
     return err;
   }
   sandbox_process result = describe(made);
-  templates_.emplace(result.slot,
-                     template_home{.place = std::move(made.place),
-                                   .process = open_process(result.pid),
-                                   .control = {"the template", std::move(made.ends.set_up), settings_.reply_time},
-                                   .of = spec});
+  templates_.emplace(result.slot, template_home{.place = std::move(made.place),
+                                                .process = open_process(result.pid),
+                                                .control = {"the template", std::move(made.ends.set_up),
+                                                            settings_.reply_time, control_channel::belief::none},
+                                                .of = spec});
   return result;
 }
 
@@ -188,8 +195,22 @@ caf::error zygote_factory::examine(const sandbox_process& loaded) {
 /// It has asked for its end, in what it answered or did.
 void zygote_factory::condemn(template_home& which) {
   which.place.group.open_freezer().thaw();
+  thaw_copies(which.place.slot);
   send_kill(which.process.get());
   which.control.lose("it was killed");
+}
+
+/// Its function's code is where none can be but by itself: all of it goes, with the first process around it.
+void zygote_factory::condemn_all(template_home& which) {
+  send_kill(which.place.holder.get());
+  condemn(which);
+}
+
+/// A template can move into the groups of its copies, and what stands still does not see that it is killed (v1).
+void zygote_factory::thaw_copies(uint32_t template_slot) {
+  for (const auto& [slot, place] : live_)
+    if (place.of_template == template_slot)
+      place.group.open_freezer().thaw();
 }
 
 /// One of its sandboxes has gone.
@@ -202,8 +223,14 @@ void zygote_factory::let_go(uint32_t template_slot) {
 /// Its process has been reaped. The home stays as long as there are sandboxes in it.
 void zygote_factory::bury_template(template_home& which) {
   which.ended = true;
-  for (auto& shell : std::exchange(which.shells, {}))
-    leave_shell(std::move(shell));
+  while (!which.shells.empty())
+    leave_shell(take_first_shell(which));
+  if (which.place.group.processes() > 1) // besides the holder
+    reap_strangers();
+  if (which.place.group.processes() > 1) {
+    spdlog::error("template {} has left processes behind", which.place.slot);
+    condemn_all(which);
+  }
   remove_if_unused(which.place.slot);
 }
 
@@ -214,6 +241,7 @@ void zygote_factory::remove_if_unused(uint32_t template_slot) {
   cell place = std::move(found->second.place);
   templates_.erase(found);
   leave_shell(std::move(place));
+  free_occupied();
 }
 
 // -- copies ----------------------------------------------------------------------------------------------------------
@@ -226,17 +254,15 @@ bool zygote_factory::is_new_child(int pidfd) const {
 }
 
 bool zygote_factory::knows(int pid) const {
-  const auto is_in = [pid](const cell& place) {
-    return place.pid == pid || (place.holder && id_of(place.holder.get()) == pid);
-  };
+  const auto is_in = [pid](const cell& place) { return place.pid == pid || place.holder_id == pid; };
   const auto is_blank = [pid](const blank& each) { return each.place.pid == pid; };
+  const auto is_around = [&](const template_home& home) {
+    return is_in(home.place) || home.place.guard->id() == pid || std::ranges::any_of(home.shells, is_in);
+  };
   return std::ranges::any_of(live_, [&](const auto& each) { return is_in(each.second); })
       || std::ranges::any_of(blanks_, is_blank) || std::ranges::any_of(connected_, is_blank) || packages_.knows(pid)
       || (zygote_ && (zygote_->id() == pid || zygote_->shared_keeper()->id() == pid))
-      || std::ranges::any_of(templates_, [&](const auto& each) {
-           const template_home& home = each.second;
-           return is_in(home.place) || home.place.guard->id() == pid || std::ranges::any_of(home.shells, is_in);
-         });
+      || std::ranges::any_of(templates_, [&](const auto& each) { return is_around(each.second); });
 }
 
 /// Lets a template send a copy of itself into a shell inside its own.
@@ -250,8 +276,10 @@ caf::expected<unique_fd> zygote_factory::send_in(template_home& from, const cell
   auto& processes = answer->fds;
   if (processes.size() != 2 || !is_new_child(processes[0].get()) || !is_new_child(processes[1].get()))
     return from.control.lose("it named processes that are none of its");
-  if (!kill_and_reap(processes[1].get(), limits::kill_time_max))
+  if (!reap(processes[1].get(), settings_.reply_time))
     return from.control.lose("its messenger does not end");
+  if (!is_new_child(processes[0].get())) // it was the same one
+    return from.control.lose("it named one process twice");
   return std::move(processes[0]);
 }
 
@@ -284,8 +312,12 @@ caf::expected<zygote_factory::blank> zygote_factory::copy(template_home& from) {
 caf::expected<zygote_factory::cell> zygote_factory::take_shell(template_home& in) {
   if (in.shells.empty())
     return make_shell(in.of, &in);
-  cell result = std::move(in.shells.front());
-  in.shells.pop_front();
+  return take_first_shell(in);
+}
+
+zygote_factory::cell zygote_factory::take_first_shell(template_home& of) {
+  cell result = std::move(of.shells.front());
+  of.shells.pop_front();
   return result;
 }
 
@@ -305,7 +337,9 @@ caf::expected<preparation> zygote_factory::prepare_templates() {
   for (auto& [slot, home] : templates_) {
     if (home.ended || home.control.lost() || !home.fit)
       continue;
-    if (blanks_wanted_ && home.shells.size() < limits::template_shells_ready) {
+    // Numbers that are left are for sandboxes that somebody waits for.
+    const bool slots_to_spare = free_slots_.size() > limits::launches_in_flight_max + limits::blank_sandboxes_max / 2;
+    if (blanks_wanted_ && slots_to_spare && home.shells.size() < limits::template_shells_ready) {
       auto made = make_shell(home.of, &home);
       if (!made) {
         condemn(home);

@@ -220,6 +220,13 @@ std::vector<sock_filter> build_entry_filter() {
   return filter.program();
 }
 
+/// A template passes descriptors to the node, which closes what it has no use for: it must not have to wait then.
+std::vector<sock_filter> build_linger_filter() {
+  filter_builder filter{SCMP_ACT_ALLOW};
+  filter.refuse("setsockopt", ENOPROTOOPT, {equals(1, SOL_SOCKET), equals(2, SO_LINGER)});
+  return filter.program();
+}
+
 enum class filter_for : uint8_t { sandbox, its_template };
 
 std::vector<sock_filter> build(filter_for whom) {
@@ -245,6 +252,7 @@ std::vector<sock_filter> build(filter_for whom) {
 std::vector<sock_filter> for_sandbox;
 std::vector<sock_filter> for_template;
 std::vector<sock_filter> for_entered;
+std::vector<sock_filter> without_linger;
 
 sock_fprog program_of(const std::vector<sock_filter>& filter) noexcept {
   return {static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())}; // it is only read
@@ -261,6 +269,7 @@ void prepare_syscall_filters() {
   for_sandbox = build(filter_for::sandbox);
   for_template = build(filter_for::its_template);
   for_entered = build_entry_filter();
+  without_linger = build_linger_filter();
 }
 
 bool load_syscall_filter() noexcept {
@@ -268,7 +277,7 @@ bool load_syscall_filter() noexcept {
 }
 
 bool load_template_filter() noexcept {
-  return load(for_template);
+  return load(without_linger) && load(for_template);
 }
 
 bool load_entry_filter() noexcept {

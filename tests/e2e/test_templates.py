@@ -25,8 +25,8 @@ def start(start_node, *options):
     return start_node("--worker.template-after", "50ms", *options)
 
 
-def burst(node, name, size, hold=0.5, **event):
-    """The results of that many invocations at a time, each of which lasts."""
+def burst(node, name, size, hold=2, **event):
+    """The results of that many invocations at a time, each of which lasts longer than all of them take to start."""
     with concurrent.futures.ThreadPoolExecutor(size) as pool:
         return list(pool.map(lambda _: invoke(node, name, {"hold": hold, **event})[0], range(size)))
 
@@ -76,7 +76,7 @@ def test_what_cannot_be_copied_loads_again_and_the_log_says_why(start_node, code
     node = start(start_node)
     deploy(node, "slow", SLOW.replace("MARK =", code + "\nMARK ="), Timeout=30)
     invoke(node, "slow", {})
-    assert len({result["mark"] for result in burst(node, "slow", 3, hold=2)}) == 3
+    assert len({result["mark"] for result in burst(node, "slow", 3)}) == 3
     assert re.search(rf"slow is loaded anew for each sandbox: .*{reason}", node.log_text())
     assert metric(node, "troupe_templates") == 0
 
@@ -93,7 +93,7 @@ def test_a_template_that_cannot_load_is_no_failure(start_node):
                          "    time.sleep(event['hold'])\n"
                          "    return os.urandom(4).hex()\n", Timeout=30)
     invoke(node, "slow", {"hold": 0})
-    assert len(set(burst(node, "slow", 3, hold=2))) == 3
+    assert len(set(burst(node, "slow", 3))) == 3
     assert metric(node, "troupe_templates") == 0
 
 
@@ -118,7 +118,7 @@ def test_a_hook_that_raises_fails_the_invocation_that_waited(start_node):
                                 "@snapshot_restore_py.register_after_restore\n"
                                 "def connect(): raise OSError('nobody there')\n", Timeout=30)
     invoke(node, "slow", {})
-    failed = [result for result in burst(node, "slow", 2, hold=2) if "errorType" in result]
+    failed = [result for result in burst(node, "slow", 2) if "errorType" in result]
     assert [result["errorType"] for result in failed] == ["Runtime.AfterRestoreError"]
     assert "nobody there" in failed[0]["errorMessage"]
 

@@ -1,10 +1,9 @@
 #define CAF_SUITE handlers.template
 
-#include "tests/handlers/sandbox_bed.hpp"
+#include "tests/handlers/template_bed.hpp"
 
 #include <caf/test/unit_test.hpp>
 
-#include <list>
 #include <set>
 #include <vector>
 
@@ -13,67 +12,6 @@
 // Templates: processes that have loaded a handler, and the sandboxes that are copies of them.
 
 using namespace sandbox_bed;
-using troupe::handlers::sandbox_role;
-
-namespace {
-
-/// A runner that notes when it was loaded.
-const std::string noting = "import os\nmark = os.urandom(8).hex()\n" + std::string{runner};
-
-struct templates : open_bed {
-  ~templates() {
-    for (auto& process : processes)
-      factory->bury(std::move(process));
-  }
-
-  /// A template of the bundle, with its handler loaded.
-  sandbox_process& load(sandbox_spec what) {
-    what.role = sandbox_role::its_template;
-    of = what;
-    of.role = sandbox_role::sandbox;
-    return take(launch(what));
-  }
-
-  /// The same, found fit.
-  sandbox_process& load_fit(std::string_view text) {
-    auto& loaded = load(spec(bundle("b" + std::to_string(++bundles), text)));
-    if (auto err = factory->examine(loaded))
-      throw std::runtime_error(troupe::what_of(err));
-    of.copy_of = loaded.slot;
-    return loaded;
-  }
-
-  sandbox_process& copy() { return take(launch(of)); }
-
-  sandbox_process& take(sandbox_process process) {
-    if (const auto first = read_frame(process); !first || first->header.kind != troupe::wire::frame_kind::ready)
-      throw std::runtime_error("not ready: " + (first ? first->payload : "ended"));
-    return processes.emplace_back(std::move(process));
-  }
-
-  std::string eval(const sandbox_process& in, const std::string& expression) {
-    return run(in, "result = " + expression);
-  }
-
-  /// The reason why a template of that text is not fit.
-  std::string unfit_because(std::string_view text) {
-    auto& loaded = load(spec(bundle("b" + std::to_string(++bundles), text)));
-    return troupe::what_of(factory->examine(loaded));
-  }
-
-  /// Kills and forgets.
-  sandbox_death end(sandbox_process& which) {
-    auto death = factory->bury(std::move(which));
-    processes.remove_if([](const sandbox_process& each) { return !each.pidfd; });
-    return death;
-  }
-
-  std::list<sandbox_process> processes;
-  sandbox_spec of;
-  int bundles = 0;
-};
-
-} // namespace
 
 CAF_TEST_FIXTURE_SCOPE(template_tests, templates)
 
@@ -274,39 +212,6 @@ CAF_TEST(nothing stays) {
   }
   CAF_CHECK_EQUAL(children().size(), before.size());
   CAF_CHECK(list() == cells_before);
-}
-
-CAF_TEST(a template that makes processes of the node leaves nothing) {
-  const auto before = children().size();
-  auto& loaded = load_fit("import ctypes, os\n"
-                          "libc = ctypes.CDLL(None)\n"
-                          "def breed():\n"
-                          "    for _ in range(5):\n"
-                          "        if libc.syscall(56, 0x8000 | 17, 0, 0, 0, 0) == 0:\n" // clone(CLONE_PARENT)
-                          "            libc._exit(0)\n"
-                          "os.register_at_fork(before=breed)\n"
-                          + std::string{runner});
-  copy();
-  CAF_CHECK_GREATER(children().size(), before + 5);
-  end(loaded);
-  while (!processes.empty())
-    end(processes.front());
-  CAF_CHECK_EQUAL(children().size(), before);
-}
-
-CAF_TEST(a template that names processes of others is killed) {
-  auto& loaded = load_fit("import array, os, socket\n"
-                          "def lie():\n"
-                          "    reply = bytes([5]) + bytes(135)\n"
-                          "    me = array.array('i', [os.pidfd_open(os.getpid()), os.pidfd_open(1)])\n"
-                          "    control = socket.socket(fileno=os.dup(5))\n"
-                          "    control.sendmsg([reply], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, me)])\n"
-                          "    control.detach()\n"
-                          "os.register_at_fork(before=lie)\n"
-                          + std::string{runner});
-  CAF_CHECK_EQUAL(run(copy(), "result = 6"), "6");
-  CAF_CHECK(factory->launch(of)); // which takes the way without the template, too
-  CAF_CHECK_EQUAL(answer_of(loaded), "(gone)");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "tests/handlers/sandbox_bed.hpp"
+
+#include <list>
+
+/// What the suites about templates share: one template at a time, and copies of it.
+namespace sandbox_bed {
+
+using troupe::handlers::sandbox_role;
+
+/// A runner that notes when it was loaded.
+inline const std::string noting = "import os\nmark = os.urandom(8).hex()\n" + std::string{runner};
+
+struct templates : open_bed {
+  ~templates() {
+    for (auto& process : processes)
+      factory->bury(std::move(process));
+  }
+
+  /// A template of the bundle, with its handler loaded.
+  sandbox_process& load(sandbox_spec what) {
+    what.role = sandbox_role::its_template;
+    of = what;
+    of.role = sandbox_role::sandbox;
+    return take(launch(what));
+  }
+
+  /// The same, found fit.
+  sandbox_process& load_fit(std::string_view text) {
+    auto& loaded = load(spec(bundle("b" + std::to_string(++bundles), text)));
+    if (auto err = factory->examine(loaded))
+      throw std::runtime_error(troupe::what_of(err));
+    of.copy_of = loaded.slot;
+    return loaded;
+  }
+
+  sandbox_process& copy() { return take(launch(of)); }
+
+  sandbox_process& take(sandbox_process process) {
+    if (const auto first = read_frame(process); !first || first->header.kind != troupe::wire::frame_kind::ready)
+      throw std::runtime_error("not ready: " + (first ? first->payload : "ended"));
+    return processes.emplace_back(std::move(process));
+  }
+
+  std::string eval(const sandbox_process& in, const std::string& expression) {
+    return run(in, "result = " + expression);
+  }
+
+  /// The reason why a template of that text is not fit.
+  std::string unfit_because(std::string_view text) {
+    auto& loaded = load(spec(bundle("b" + std::to_string(++bundles), text)));
+    return troupe::what_of(factory->examine(loaded));
+  }
+
+  /// Kills and forgets.
+  sandbox_death end(sandbox_process& which) {
+    auto death = factory->bury(std::move(which));
+    processes.remove_if([](const sandbox_process& each) { return !each.pidfd; });
+    return death;
+  }
+
+  /// Sandboxes, blanks and shells that the machine has groups for.
+  long cells() const {
+    const auto group = cgroups_of(settings.cgroup_name).at(0);
+    return std::count_if(fs::directory_iterator{group}, {}, [](const auto& each) { return each.is_directory(); });
+  }
+
+  bool has_group(uint32_t slot) const {
+    return std::ranges::any_of(cgroups_of(settings.cgroup_name),
+                               [&](const auto& each) { return fs::exists(each / std::to_string(slot)); });
+  }
+
+  std::list<sandbox_process> processes;
+  sandbox_spec of;
+  int bundles = 0;
+};
+
+} // namespace sandbox_bed

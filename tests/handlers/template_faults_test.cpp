@@ -1,0 +1,172 @@
+#define CAF_SUITE handlers.template_faults
+
+#include "tests/handlers/template_bed.hpp"
+
+#include <caf/test/unit_test.hpp>
+
+// Templates whose code is hostile: neither the node nor anybody else may be the worse for it.
+
+using namespace sandbox_bed;
+
+namespace {
+
+/// A template whose code does that whenever a copy of it is wanted. It may use `calls` (an entry for each time so far),
+/// `tell` (an answer to the node, of that kind and with those descriptors) and `given` (descriptors by their names).
+std::string hostile_template(const std::string& does) {
+  return "import array, ctypes, os, socket\n"
+         "libc = ctypes.CDLL(None)\n"
+         "calls, groups = [], []\n"
+         "def tell(kind, fds):\n"
+         "    control = socket.socket(fileno=os.dup(5))\n"
+         "    control.sendmsg([bytes([kind]) + bytes(135)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', "
+         "fds))])\n"
+         "    control.detach()\n"
+         "def given(wanted):\n"
+         "    names = {int(fd): os.readlink('/proc/self/fd/' + fd) for fd in os.listdir('/proc/self/fd')\n"
+         "             if os.path.lexists('/proc/self/fd/' + fd)}\n"
+         "    return [fd for fd, name in names.items() if wanted(name)]\n"
+         "def is_group(name): return name.endswith(('/tasks', '/cgroup.procs'))\n"
+         "def do():\n"
+         "    global groups\n"
+         "    calls.append(1)\n"
+       + does + "os.register_at_fork(before=do)\n" + std::string{runner};
+}
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(template_fault_tests, templates)
+
+CAF_TEST(a template that makes processes of the node leaves nothing) {
+  const auto before = children().size();
+  auto& loaded = load_fit("import ctypes, os\n"
+                          "libc = ctypes.CDLL(None)\n"
+                          "def breed():\n"
+                          "    for _ in range(5):\n"
+                          "        if libc.syscall(56, 0x8000 | 17, 0, 0, 0, 0) == 0:\n" // clone(CLONE_PARENT)
+                          "            libc._exit(0)\n"
+                          "os.register_at_fork(before=breed)\n"
+                          + std::string{runner});
+  copy();
+  CAF_CHECK_GREATER(children().size(), before + 5);
+  end(loaded);
+  while (!processes.empty())
+    end(processes.front());
+  CAF_CHECK_EQUAL(children().size(), before);
+}
+
+CAF_TEST(a template that names processes of others is killed) {
+  auto& loaded = load_fit("import array, os, socket\n"
+                          "def lie():\n"
+                          "    reply = bytes([5]) + bytes(135)\n"
+                          "    me = array.array('i', [os.pidfd_open(os.getpid()), os.pidfd_open(1)])\n"
+                          "    control = socket.socket(fileno=os.dup(5))\n"
+                          "    control.sendmsg([reply], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, me)])\n"
+                          "    control.detach()\n"
+                          "os.register_at_fork(before=lie)\n"
+                          + std::string{runner});
+  CAF_CHECK_EQUAL(run(copy(), "result = 6"), "6");
+  CAF_CHECK(factory->launch(of)); // which takes the way without the template, too
+  CAF_CHECK_EQUAL(answer_of(loaded), "(gone)");
+}
+
+CAF_TEST(a template that names its copies as lost ones harms none of them) {
+  auto& loaded = load_fit(hostile_template("    if len(calls) == 2:\n"
+                                           "        own = [int(p) for p in os.listdir('/proc') if p.isdigit()]\n"
+                                           "        tell(6, [os.pidfd_open(p) for p in own if p > 2])\n"));
+  const auto cells_before = cells();
+  auto& one = copy();
+  copy(); // loads the handler itself
+  CAF_CHECK_EQUAL(run(one, "result = 1"), "1");
+  end(loaded);
+  while (!processes.empty())
+    end(processes.front());
+  CAF_CHECK_EQUAL(cells(), cells_before - 1);
+}
+
+CAF_TEST(a template that names pipes does not keep the node waiting) {
+  load_fit(hostile_template("    tell(6, [os.pipe()[0] for _ in range(16)])\n"));
+  const auto begin = std::chrono::steady_clock::now();
+  copy();
+  CAF_CHECK(std::chrono::steady_clock::now() - begin < 16 * troupe::limits::kill_time_max);
+}
+
+CAF_TEST(a template that names one process twice is killed) {
+  auto& loaded = load_fit(hostile_template("    child = libc.syscall(56, 0x8000 | 17, 0, 0, 0, 0)\n" // CLONE_PARENT
+                                           "    if child == 0: libc._exit(0)\n"
+                                           "    child = os.pidfd_open(child)\n"
+                                           "    for fd in given(lambda name: name.startswith('socket:')):\n"
+                                           "        if fd != 5: os.write(fd, bytes(128))\n" // a report
+                                           "    tell(5, [child, child])\n"
+                                           "    os.read(os.pipe()[0], 1)\n"));
+  const auto cells_before = cells();
+  CAF_CHECK_EQUAL(run(copy(), "result = 1"), "1");
+  CAF_CHECK_EQUAL(answer_of(loaded), "(gone)");
+  end(loaded);
+  while (!processes.empty())
+    end(processes.front());
+  CAF_CHECK_EQUAL(cells(), cells_before - 1);
+}
+
+CAF_TEST(a template cannot hide where a copy stands still) {
+  factory.reset();
+  settings.reply_time = 500ms;
+  open();
+  auto& loaded = load_fit(hostile_template("    if len(calls) == 1:\n"
+                                           "        groups = [os.dup(fd) for fd in given(is_group)]\n"
+                                           "    else:\n"
+                                           "        for fd in groups: os.write(fd, b'0')\n"));
+  auto& one = copy();
+  const uint32_t slots[] = {loaded.slot, one.slot};
+  CAF_REQUIRE(one.standstill.freeze());
+  copy();
+  CAF_CHECK(end(loaded).why == sandbox_death::cause::signalled);
+  while (!processes.empty())
+    end(processes.front());
+  for (const auto slot : slots)
+    CAF_CHECK(!has_group(slot));
+}
+
+CAF_TEST(processes that a template leaves in the groups of a copy end) {
+  auto& loaded = load_fit(hostile_template("    if len(calls) == 1:\n"
+                                           "        groups = [os.dup(fd) for fd in given(is_group)]\n"
+                                           "    elif libc.syscall(56, 17, 0, 0, 0, 0) == 0:\n"
+                                           "        for fd in groups: os.write(fd, b'0')\n"
+                                           "        while True: libc.pause()\n"));
+  auto& one = copy();
+  const auto slot = one.slot;
+  copy();
+  end(one);
+  end(loaded);
+  while (!processes.empty())
+    end(processes.front());
+  CAF_CHECK(!has_group(slot));
+}
+
+CAF_TEST(processes that a template leaves behind end with it) {
+  auto& loaded = load_fit(hostile_template("    if libc.syscall(56, 17, 0, 0, 0, 0) == 0:\n"
+                                           "        while True: libc.pause()\n"));
+  auto& one = copy();
+  end(loaded);
+  CAF_CHECK(troupe::handlers::wait_readable(one.pidfd.get(), 5s));
+}
+
+CAF_TEST(a socket that lingers does not hold up the node) {
+  load_fit(
+    hostile_template("    import struct\n"
+                     "    server = socket.create_server(('127.0.0.1', 0))\n"
+                     "    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)\n"
+                     "    client = socket.create_connection(server.getsockname())\n"
+                     "    client.setblocking(False)\n"
+                     "    try:\n"
+                     "        while True: client.send(bytes(65536))\n"
+                     "    except BlockingIOError: pass\n"
+                     "    try: client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 1000))\n"
+                     "    except OSError: pass\n"
+                     "    calls.append(server.accept())\n"
+                     "    number = client.detach()\n"
+                     "    tell(6, [number])\n"
+                     "    os.close(number)\n"));
+  CAF_CHECK_EQUAL(run(copy(), "result = 1"), "1");
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
