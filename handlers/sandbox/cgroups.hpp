@@ -74,7 +74,7 @@ class handed_on_controllers {
 public:
   /// Hands on those named in `controllers`, such as "memory pids". Where the calling process is in the way, it moves
   /// into a group `leaf` below. Fails with not_supported.
-  static caf::expected<handed_on_controllers> make(std::string directory, std::string leaf,
+  static caf::expected<handed_on_controllers> make(const std::string& directory, const std::string& leaf,
                                                    const std::string& controllers);
 
   handed_on_controllers() = default;

@@ -33,7 +33,7 @@ int change_control(const std::string& directory, const char* sign, std::string_v
   return text.empty() ? 0 : write_small_file(directory + "/cgroup.subtree_control", text);
 }
 
-caf::expected<handed_on_controllers> handed_on_controllers::make(std::string directory, std::string leaf,
+caf::expected<handed_on_controllers> handed_on_controllers::make(const std::string& directory, const std::string& leaf,
                                                                  const std::string& controllers) {
   handed_on_controllers result;
   auto there = read_small_file(directory + "/cgroup.subtree_control").value_or("");
