@@ -198,10 +198,8 @@ void zygote_factory::keep_blanks(bool wanted) {
     for (auto& each : std::exchange(*pool, {}))
       discard(std::move(each));
   }
-  for (auto& [slot, home] : templates_) {
-    while (!home.shells.empty())
-      leave_shell(take_first_shell(home));
-  }
+  for (auto& [slot, home] : templates_)
+    leave_shells(home);
 }
 
 preparation zygote_factory::prepare_one() {

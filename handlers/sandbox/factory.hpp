@@ -111,6 +111,7 @@ private:
   bool end_holder(const cell& of);
   void reap_strangers();
   void leave_shell(cell left);
+  void leave_shells(template_home& of);
   caf::expected<sandbox_process> launch_template(const sandbox_spec& spec);
   void condemn(template_home& which);
   void condemn_all(template_home& which);

@@ -65,12 +65,12 @@ caf::expected<zygote_factory::cell> zygote_factory::make_shell(const sandbox_spe
   auto place = make_cell(cgroup_entry::joining);
   if (!place)
     return place.error();
-  auto sockets = make_set_up_ends();
+  auto sockets = make_sockets();
   if (!sockets) {
     drop(std::move(*place));
     return sockets.error();
   }
-  std::vector<int> fds{sockets->childs.set_up.get()};
+  std::vector<int> fds{sockets->childs.get()};
   if (around != nullptr)
     fds.push_back(around->place.holder.get());
   for (const unique_fd& join : place->joins)
@@ -86,8 +86,8 @@ caf::expected<zygote_factory::cell> zygote_factory::make_shell(const sandbox_spe
   place->guard = zygote_->shared_keeper();
   if (around != nullptr)
     place->of_template = around->place.slot;
-  sockets->childs.set_up.reset(); // or the holder's end would not be seen
-  if (auto err = furnish(*place, sockets->ours.set_up, spec)) {
+  sockets->childs.reset(); // or the holder's end would not be seen
+  if (auto err = furnish(*place, sockets->ours, spec)) {
     leave_shell(std::move(*place));
     return err;
   }
@@ -104,7 +104,7 @@ caf::error zygote_factory::furnish(cell& shell, const unique_fd& set_up, const s
   wire::send_message(set_up.get(), bytes_of(shell_request{spec.ephemeral_storage_mb}), fds);
   if (auto err = wait_for_set_up(set_up))
     return err;
-  return spec.reach == network::egress ? connect(id_of(shell.holder.get())) : caf::error{};
+  return spec.reach == network::egress ? connect(shell.holder_id) : caf::error{};
 }
 
 /// Ends the holder, and with it whatever is in the shell. False when that takes too long.
@@ -145,6 +145,12 @@ void zygote_factory::leave_shell(cell left) {
     condemn(templates_.at(*around));
   }
   drop(std::move(left));
+}
+
+/// Those that were made ahead.
+void zygote_factory::leave_shells(template_home& of) {
+  while (!of.shells.empty())
+    leave_shell(take_first_shell(of));
 }
 
 // -- templates -------------------------------------------------------------------------------------------------------
@@ -192,7 +198,7 @@ caf::error zygote_factory::examine(const sandbox_process& loaded) {
   return {};
 }
 
-/// It has asked for its end, in what it answered or did.
+/// It cannot be copied any more, or has done what it must not: its bury will follow.
 void zygote_factory::condemn(template_home& which) {
   which.place.group.open_freezer().thaw();
   thaw_copies(which.place.slot);
@@ -223,8 +229,7 @@ void zygote_factory::let_go(uint32_t template_slot) {
 /// Its process has been reaped. The home stays as long as there are sandboxes in it.
 void zygote_factory::bury_template(template_home& which) {
   which.ended = true;
-  while (!which.shells.empty())
-    leave_shell(take_first_shell(which));
+  leave_shells(which);
   if (which.place.group.processes() > 1) // besides the holder
     reap_strangers();
   if (which.place.group.processes() > 1) {

@@ -26,29 +26,26 @@ bool make_pipe(unique_fd& reading, unique_fd& writing) {
   return true;
 }
 
-bool make_sockets(unique_fd& ours, unique_fd& childs) {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return false;
-  ours.reset(ends[0]);
-  childs.reset(ends[1]);
-  return ::fcntl(ours.get(), F_SETFL, O_NONBLOCK) == 0;
-}
-
 } // namespace
 
-caf::expected<launch_ends> make_set_up_ends() {
-  launch_ends result;
-  if (!make_sockets(result.ours.set_up, result.childs.set_up))
+caf::expected<socket_ends> make_sockets() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return failed("make a socket", errno);
+  socket_ends result{unique_fd{ends[0]}, unique_fd{ends[1]}};
+  if (::fcntl(result.ours.get(), F_SETFL, O_NONBLOCK) != 0)
+    return failed("set up a socket", errno);
   return result;
 }
 
 caf::expected<launch_ends> make_ends() {
-  auto result = make_set_up_ends();
-  if (!result)
-    return result;
-  auto& [ours, childs] = *result;
+  auto set_up = make_sockets();
+  if (!set_up)
+    return std::move(set_up.error());
+  launch_ends result;
+  auto& [ours, childs] = result;
+  ours.set_up = std::move(set_up->ours);
+  childs.set_up = std::move(set_up->childs);
   if (!make_pipe(childs.events, ours.events) || !make_pipe(ours.answers, childs.answers)
       || !make_pipe(ours.log, childs.log))
     return failed("make a pipe", errno);

@@ -26,11 +26,15 @@ struct launch_ends {
   channel_ends childs;
 };
 
+/// A socket for messages (SOCK_SEQPACKET).
+struct socket_ends {
+  unique_fd ours; ///< non-blocking
+  unique_fd childs;
+};
+
 /// These fail with sandbox_failed.
 caf::expected<launch_ends> make_ends();
-
-/// A set-up socket alone: nothing else in its ends is open.
-caf::expected<launch_ends> make_set_up_ends();
+caf::expected<socket_ends> make_sockets();
 
 /// A bundle's directory as a mount of its own that nobody has attached yet: read-only whatever the directory is.
 caf::expected<unique_fd> mount_bundle(const std::string& directory);

@@ -165,8 +165,9 @@ caf::error netlink_socket::carry_out(std::span<netlink_request> requests) {
   return make_error(errc::sandbox_failed, std::string{failed_step_} + ": " + std::strerror(error));
 }
 
-int netlink_socket::list(netlink_request request, const std::function<void(const nlmsghdr&)>& each) {
-  seal(request, NLM_F_DUMP);
+/// Asks for one thing (NLM_F_ACK: what comes after it ends the talk) or for all of them (NLM_F_DUMP).
+int netlink_socket::ask(netlink_request request, uint16_t flags, const std::function<void(const nlmsghdr&)>& each) {
+  seal(request, flags);
   if (const int error = send(request.bytes_))
     return error;
   for (;;) {
@@ -186,29 +187,19 @@ int netlink_socket::list(netlink_request request, const std::function<void(const
   }
 }
 
+int netlink_socket::list(netlink_request request, const std::function<void(const nlmsghdr&)>& each) {
+  return ask(std::move(request), NLM_F_DUMP, each);
+}
+
 int netlink_socket::operating_state(int index, uint8_t& state) {
   ifinfomsg which{};
   which.ifi_index = index;
-  netlink_request request{"look at an interface", RTM_GETLINK, 0, which};
-  seal(request, 0);
-  if (const int error = send(request.bytes_))
-    return error;
-  for (;;) {
-    std::string_view bytes;
-    if (const int error = receive(bytes))
-      return error;
-    const auto message = take_message(bytes);
-    if (message.empty() || header_at(message).nlmsg_seq != sequence_)
-      continue;
-    if (header_at(message).nlmsg_type == NLMSG_ERROR)
-      return error_in(message);
-    const auto* answer = reinterpret_cast<const nlmsghdr*>(message.data());
-    auto left = static_cast<int>(IFLA_PAYLOAD(answer));
-    for (const rtattr* each = IFLA_RTA(NLMSG_DATA(answer)); RTA_OK(each, left); each = RTA_NEXT(each, left))
+  return ask({"look at an interface", RTM_GETLINK, 0, which}, NLM_F_ACK, [&state](const nlmsghdr& answer) {
+    auto left = static_cast<int>(IFLA_PAYLOAD(&answer));
+    for (const rtattr* each = IFLA_RTA(NLMSG_DATA(&answer)); RTA_OK(each, left); each = RTA_NEXT(each, left))
       if (each->rta_type == IFLA_OPERSTATE && RTA_PAYLOAD(each) == sizeof state)
         std::memcpy(&state, RTA_DATA(each), sizeof state);
-    return 0;
-  }
+  });
 }
 
 int netlink_socket::wait_until_up(int index) {

@@ -82,6 +82,7 @@ private:
   void seal(netlink_request& request, uint16_t flags);
   int send(std::string_view bytes);
   int receive(std::string_view& bytes);
+  int ask(netlink_request request, uint16_t flags, const std::function<void(const nlmsghdr&)>& each);
   int operating_state(int index, uint8_t& state);
 
   unique_fd fd_;

@@ -16,7 +16,8 @@ bool wait_readable(int fd, std::chrono::milliseconds limit) noexcept;
 /// A pidfd; empty when there is no such process. Safe for a child that has not been waited for: its id is its own.
 unique_fd open_process(int pid) noexcept;
 
-/// The id, in the caller's PID namespace, of a process that has not been waited for; 0 when it cannot be told.
+/// The id, in the PID namespace whose /proc is seen here, of a process that has not been waited for; 0 when it
+/// cannot be told.
 int id_of(int pidfd);
 
 /// Waits for the end of a child and takes its status; nullopt when `limit` passes first or it is no child of ours.

@@ -3,15 +3,12 @@
 #include "handlers/sandbox/cage.hpp"
 #include "handlers/sandbox/clone.hpp"
 #include "handlers/sandbox/namespaces.hpp"
+#include "handlers/sandbox/process.hpp"
 #include "handlers/sandbox/zygote_protocol.hpp"
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <system_error>
 
-#include <fcntl.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
@@ -62,18 +59,6 @@ const char* become_owner(int template_holder) noexcept {
   return nullptr;
 }
 
-/// The id of a process in the PID namespace whose /proc is seen here; 0 when it cannot be told.
-pid_t id_seen_here(int pidfd) noexcept {
-  char path[48];
-  char text[512] = {};
-  std::snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
-  const unique_fd file{::open(path, O_RDONLY | O_CLOEXEC)};
-  if (!file || ::read(file.get(), text, sizeof text - 1) <= 0)
-    return 0;
-  const char* line = std::strstr(text, "\nPid:\t");
-  return line != nullptr ? static_cast<pid_t>(std::strtol(line + std::strlen("\nPid:\t"), nullptr, 10)) : 0;
-}
-
 [[noreturn]] void hold(const shell_order& order) noexcept {
   ::close(order.gate_end);
   char byte = 0;
@@ -110,7 +95,7 @@ int make_holder(void* argument) {
   if (task.failed != nullptr)
     return 1;
   try {
-    write_id_maps(id_seen_here(task.made.process.get()), order.ids);
+    write_id_maps(id_of(task.made.process.get()), order.ids);
   } catch (const std::system_error& failure) {
     errno = failure.code().value();
     return task.fail("map the ids of a shell");

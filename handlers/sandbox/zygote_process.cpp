@@ -2,6 +2,7 @@
 
 #include "config/errc.hpp"
 #include "config/limits.hpp"
+#include "handlers/sandbox/launch_parts.hpp"
 #include "handlers/sandbox/process.hpp"
 #include "handlers/sandbox/small_file.hpp"
 #include "handlers/sandbox/spawn.hpp"
@@ -47,24 +48,22 @@ zygote_process::zygote_process(int group, unique_fd pidfd, unique_fd control, st
   : group_{group}, pidfd_{std::move(pidfd)}, control_{"the zygote", std::move(control), reply_time} {}
 
 caf::expected<std::unique_ptr<zygote_process>> zygote_process::start(const zygote_options& options) {
-  int control[2];
+  auto control = make_sockets();
+  if (!control)
+    return std::move(control.error());
   int life[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0)
-    return failed("no socket for the zygote");
-  unique_fd ours{control[0]};
-  const unique_fd theirs{control[1]};
-  if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0 || ::pipe2(life, O_CLOEXEC) != 0)
+  if (::pipe2(life, O_CLOEXEC) != 0)
     return failed("no pipe for the zygote");
   const unique_fd life_reader{life[0]};
   unique_fd life_writer{life[1]};
-  const int fds[] = {theirs.get(), life_reader.get()};
+  const int fds[] = {control->childs.get(), life_reader.get()};
   std::vector<std::string> command{options.host_program, "zygote", options.mount_point, options.resolv_conf};
   command.insert(command.end(), options.layers.begin(), options.layers.end());
   auto started = spawn(command, fds);
   if (!started)
     return std::move(started.error());
   std::unique_ptr<zygote_process> result{
-    new zygote_process{started->pid, std::move(started->pidfd), std::move(ours), options.reply_time}};
+    new zygote_process{started->pid, std::move(started->pidfd), std::move(control->ours), options.reply_time}};
   if (auto err = result->settle(std::move(life_writer), options.ids))
     return err;
   return result;
@@ -140,14 +139,12 @@ caf::error zygote_process::prepare() {
 }
 
 caf::expected<std::unique_ptr<zygote_process>> zygote_process::grow(const std::vector<std::string>& packages) {
-  int control[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0)
-    return failed("no socket for a zygote");
-  unique_fd ours{control[0]};
-  const unique_fd theirs{control[1]};
-  if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0 || !wire::send_message(ours.get(), encode(packages)))
+  auto control = make_sockets();
+  if (!control)
+    return std::move(control.error());
+  if (!wire::send_message(control->ours.get(), encode(packages)))
     return failed("no words for a zygote");
-  const int fds[] = {theirs.get()};
+  const int fds[] = {control->childs.get()};
   auto grown = control_.ask({request_kind::grow}, fds, reply_kind::grown);
   if (!grown)
     return std::move(grown.error());
@@ -156,7 +153,7 @@ caf::expected<std::unique_ptr<zygote_process>> zygote_process::grow(const std::v
   unique_fd& pidfd = grown->fds.front();
   const int group = id_of(pidfd.get()); // it makes one of its own
   std::unique_ptr<zygote_process> result{
-    new zygote_process{group, std::move(pidfd), std::move(ours), control_.reply_time()}};
+    new zygote_process{group, std::move(pidfd), std::move(control->ours), control_.reply_time()}};
   result->keeper_ = keeper_;
   return result;
 }

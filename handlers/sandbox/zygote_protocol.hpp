@@ -15,7 +15,8 @@
 
 /// What node and zygote say to each other on the zygote's control socket, and node and child on the child's set-up
 /// socket (both AF_UNIX, SOCK_SEQPACKET: a message is a message). All sides are built from this file and trust each
-/// other; handlers see neither socket.
+/// other, and handlers see neither socket; but for a template, which has loaded its function's code by the time it is
+/// asked for copies on its set-up socket: the node believes nothing that it says.
 ///
 ///   zygote -> node   wants_ids                 its user namespace is made; the node writes its id maps
 ///   node -> zygote   go_on
