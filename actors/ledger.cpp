@@ -1,6 +1,7 @@
 #include "actors/ledger.hpp"
 
 #include "config/errc.hpp"
+#include "config/limits.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -24,9 +25,18 @@ using self_pointer = ledger_inner::stateful_pointer<ledger_state>;
 /// Between two syncs to the disk: a kill of the node loses nothing of what was appended, a power cut this much.
 constexpr auto sync_interval = 1s;
 
+/// Removed functions leave in this way, too, and nobody grows the node by names that are used once.
+void forget_longest_unused(ledger_state& st) {
+  const auto oldest = std::ranges::min_element(st.functions, {}, [](const auto& each) { return each.second.latest; });
+  st.functions.erase(oldest);
+}
+
 void observe(ledger_state& st, const usage_record& record) {
-  auto& seen = st.metrics[{record.tenant, record.function}];
+  auto& [seen, latest] = st.functions[{record.tenant, record.function}];
+  latest = ++st.observed;
   if (seen.by_status.empty()) {
+    if (st.functions.size() > limits::metered_functions_max)
+      forget_longest_unused(st);
     seen.tenant = record.tenant;
     seen.function = record.function;
     seen.by_status.resize(static_cast<size_t>(invocation_status::throttled) + 1);
@@ -77,9 +87,9 @@ ledger_inner::behavior_type ledger(self_pointer self, std::shared_ptr<storage::d
     [self](atom::verify) { return result_of(self->state.store->verify()); },
     [self](atom::metrics) {
       std::vector<function_metrics> all;
-      all.reserve(self->state.metrics.size());
-      for (const auto& [key, seen] : self->state.metrics)
-        all.push_back(seen);
+      all.reserve(self->state.functions.size());
+      for (const auto& [key, metered] : self->state.functions)
+        all.push_back(metered.metrics);
       return all;
     },
     [self](atom::tick) {

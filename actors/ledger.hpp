@@ -10,10 +10,16 @@
 namespace troupe {
 
 struct ledger_state {
+  struct metered {
+    function_metrics metrics;
+    uint64_t latest = 0; ///< number of the latest of its records
+  };
+
   std::optional<storage::ledger_store> store;
   std::shared_ptr<storage::database> db;
-  std::map<std::pair<std::string, std::string>, function_metrics> metrics; ///< by tenant and function
-  bool syncing = false; ///< a tick that syncs what was written is under way
+  std::map<std::pair<std::string, std::string>, metered> functions; ///< by tenant and name
+  uint64_t observed = 0;                                            ///< records
+  bool syncing = false;                                             ///< a tick that syncs what was written is under way
 
   static inline const char* name = "ledger";
 };

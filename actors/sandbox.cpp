@@ -20,9 +20,6 @@ using self_pointer = sandbox_inner::stateful_pointer<sandbox_state>;
 using phase = sandbox_state::phase;
 using std::chrono::steady_clock;
 
-/// For the launcher's answers, which may be busy with many launches.
-constexpr auto launcher_time_max = 4 * limits::kill_time_max;
-
 /// Why a sandbox is ended.
 enum class reason : uint8_t {
   stopped,     ///< the worker said so
@@ -234,6 +231,12 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
     self->quit();
 }
 
+/// What the worker has attached for this monitor would keep the actor's memory until the worker ends.
+void leave(self_pointer self) {
+  self->demonitor(self->state.settings.worker.address());
+  self->quit();
+}
+
 void end(self_pointer self, reason why, const std::string& document = {}) {
   auto& st = self->state;
   if (st.now == phase::stopping || st.now == phase::gone)
@@ -242,7 +245,7 @@ void end(self_pointer self, reason why, const std::string& document = {}) {
   st.link->stop_listening();
   if (was == phase::busy)
     measure(st, invocation_status::crash);
-  self->request(st.settings.launcher, launcher_time_max, atom::bury::value, st.process)
+  self->request(st.settings.launcher, caf::infinite, atom::bury::value, st.process)
     .then([self, why, was, document](const handlers::sandbox_death& death) { depart(self, why, was, document, death); },
           [self, why, was, document](const caf::error& error) {
             spdlog::error("a sandbox of {} could not be ended: {}", self->state.settings.function->config.name,
@@ -253,7 +256,7 @@ void end(self_pointer self, reason why, const std::string& document = {}) {
 
 void stop(self_pointer self) {
   if (self->state.now == phase::gone)
-    self->quit();
+    leave(self);
   else
     end(self, reason::stopped);
 }
@@ -263,7 +266,7 @@ void stop(self_pointer self) {
 void offer_copies(self_pointer self) {
   auto& st = self->state;
   st.now = phase::idle;
-  self->request(st.settings.launcher, launcher_time_max, atom::examine::value, st.process)
+  self->request(st.settings.launcher, caf::infinite, atom::examine::value, st.process)
     .then(
       [self](const std::string& unfit) {
         auto& state = self->state;

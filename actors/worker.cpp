@@ -14,8 +14,6 @@ using std::chrono::steady_clock;
 
 constexpr auto hold_interval = 2ms; ///< between looks at a queue that waits for time to pass
 constexpr auto sweep_interval = 1s; ///< between looks at idle sandboxes
-/// Longer than the launcher's own bounds: an answer that came later would be a sandbox that nobody owns.
-constexpr auto launch_time_max = 60min;
 
 void settle(self_pointer self);
 void forget_unused(self_pointer self);
@@ -69,7 +67,9 @@ void launch(self_pointer self, const sandbox_pool::start& what) {
   if (copy_of && st.sandboxes[*copy_of].process)
     spec.copy_of = st.sandboxes[*copy_of].process->slot;
   const auto ordered = steady_clock::now();
-  self->request(st.settings.launcher, launch_time_max, atom::launch::value, std::move(spec))
+  // No time limit here and below: the launcher has its own, an answer that came later would be a sandbox that nobody
+  // owns, and the clock would keep whoever asked until then.
+  self->request(st.settings.launcher, caf::infinite, atom::launch::value, std::move(spec))
     .then(
       [self, what, ordered](const process_ptr& process) {
         auto& state = self->state;
@@ -97,7 +97,7 @@ void carry_out(self_pointer self, const sandbox_pool::start& what) {
     launch(self, what);
     return;
   }
-  self->request(self->state.settings.store, launch_time_max, atom::unpack::value, known.function->bundle)
+  self->request(self->state.settings.store, caf::infinite, atom::unpack::value, known.function->bundle)
     .then(
       [self, what](std::string& dir) {
         self->state.revisions[what.revision].bundle_dir = std::move(dir);
@@ -305,7 +305,7 @@ void miss(self_pointer self, const caf::down_msg& down) {
     settle(self);
     forget_unused(self);
   };
-  self->request(st.settings.launcher, launch_time_max, atom::bury::value, std::exchange(*found, {}).process)
+  self->request(st.settings.launcher, caf::infinite, atom::bury::value, std::exchange(*found, {}).process)
     .then([freed](const handlers::sandbox_death&) { freed(); }, [freed](const caf::error&) { freed(); });
 }
 

@@ -111,9 +111,10 @@ inline constexpr uint64_t zygote_memory_bytes_min = 16 * mib;
 inline constexpr uint64_t zygote_memory_share = 8; ///< zygotes have no more than this part of the sandboxes' memory
 
 // Ledger
-inline constexpr size_t ledger_batch_max = 256;   ///< records between two writes
-inline constexpr auto ledger_skew_max = 60s;      ///< between the time in an invocation's id and its start
-inline constexpr size_t ledger_faults_max = 1000; ///< lines of what `verify` found
+inline constexpr size_t ledger_batch_max = 256;       ///< records between two writes
+inline constexpr auto ledger_skew_max = 60s;          ///< between the time in an invocation's id and its start
+inline constexpr size_t ledger_faults_max = 1000;     ///< lines of what `verify` found
+inline constexpr size_t metered_functions_max = 2000; ///< with metrics of their own: those invoked last
 
 // Network of sandboxes that may reach out
 inline constexpr unsigned egress_prefix_min = 8;  ///< of the range that their addresses come from

@@ -3,6 +3,7 @@
 #include "actors/ledger.hpp"
 
 #include "actor_fixture.hpp"
+#include "config/limits.hpp"
 
 using namespace troupe;
 
@@ -74,6 +75,26 @@ CAF_TEST(metrics count by status and time) {
   CAF_CHECK_EQUAL(metrics[0].run.counts.at(1), 1u); // above 50 us, up to 100 us
   CAF_CHECK_EQUAL(metrics[0].run.sum_ns, 60'000u);
   CAF_CHECK(metrics[0].init.counts.empty());
+}
+
+CAF_TEST(metrics are kept of the functions that were invoked last) {
+  std::vector<usage_record> batch;
+  for (size_t i = 0; i <= limits::metered_functions_max; ++i) {
+    batch.push_back(record(invocation_status::ok, 10));
+    batch.back().function = "f" + std::to_string(i);
+    if (i == 1) { // the first one is asked again, the second is not
+      batch.push_back(record(invocation_status::ok, 10));
+      batch.back().function = "f0";
+    }
+  }
+  caf::anon_send(ledger, atom::append::value, batch);
+  const auto metrics = ask<std::vector<function_metrics>>(atom::metrics::value);
+  CAF_REQUIRE_EQUAL(metrics.size(), limits::metered_functions_max);
+  const auto has = [&](std::string_view name) {
+    return std::ranges::count(metrics, name, &function_metrics::function);
+  };
+  CAF_CHECK_EQUAL(has("f0"), 1);
+  CAF_CHECK_EQUAL(has("f1"), 0);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

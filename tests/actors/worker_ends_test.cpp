@@ -70,6 +70,15 @@ CAF_TEST(a sandbox that ends while idle costs nobody anything) {
   CAF_CHECK(answer->result);
 }
 
+CAF_TEST(nothing of an actor stays when its sandbox has ended) {
+  auto& handler = warm();
+  handler.answers.reset();
+  settle();
+  CAF_REQUIRE_EQUAL(seen.buriers.size(), 1u);
+  CAF_CHECK_EQUAL(seen.buriers[0]->strong_refs, 0u);
+  CAF_CHECK_EQUAL(seen.buriers[0]->weak_refs, 1u); // that of this test
+}
+
 CAF_TEST(the bundle of a retired revision is released when its sandbox has gone) {
   auto& handler = warm();
   const auto answer = invoke();

@@ -51,11 +51,12 @@ struct launches {
   std::deque<played_handler> handlers; ///< in the order of their launch
   std::vector<handlers::sandbox_spec> specs;
   uint32_t buried = 0;
+  std::vector<caf::weak_actor_ptr> buriers; ///< the actors that asked for it
   handlers::sandbox_death death{handlers::sandbox_death::cause::exited, 1, 5 * limits::mib};
   bool broken = false;
 };
 
-inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer, launches* seen) {
+inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer self, launches* seen) {
   return {
     [seen](atom::launch, const handlers::sandbox_spec& spec) -> caf::result<process_ptr> {
       if (seen->broken)
@@ -76,8 +77,9 @@ inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer, laun
       return process;
     },
     [](atom::examine, const process_ptr&) { return std::string{}; },
-    [seen](atom::bury, const process_ptr&) {
+    [self, seen](atom::bury, const process_ptr&) {
       ++seen->buried;
+      seen->buriers.push_back(caf::actor_cast<caf::weak_actor_ptr>(self->current_sender()));
       return seen->death;
     },
     [](atom::prepare, bool) {},
