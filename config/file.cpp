@@ -113,6 +113,18 @@ private:
     return {};
   }
 
+  /// A list may also be written as one of TOML's, of strings.
+  static std::optional<std::string> joined(const toml::array& list) {
+    std::string text;
+    for (const auto& item : list) {
+      const auto* string = item.as_string();
+      if (string == nullptr)
+        return std::nullopt;
+      text += (text.empty() ? "" : ", ") + string->get();
+    }
+    return text;
+  }
+
   /// The value as the option's `set` takes it; fails, without the name, when it is of the wrong type.
   template <class Option>
   static caf::expected<std::string> text_of(const Option& target, const toml::node& value) {
@@ -120,6 +132,11 @@ private:
       return std::to_string(number->get());
     if (const auto* string = value.as_string(); string != nullptr && !target.is_number())
       return string->get();
+    if (const auto* yes_or_no = value.as_boolean(); yes_or_no != nullptr && !target.is_number())
+      return std::string{yes_or_no->get() ? "true" : "false"};
+    if (const auto* list = value.as_array(); list != nullptr && !target.is_number())
+      if (auto items = joined(*list))
+        return *std::move(items);
     return make_error(errc::invalid_argument,
                       target.is_number() ? "must be a whole number, without quotes" : "must be a string in quotes");
   }

@@ -128,6 +128,13 @@ inline constexpr auto netlink_time_max = 5s;  ///< each answer of the kernel
 inline constexpr auto nft_time_max = 10s;     ///< a run of the program nft
 inline constexpr auto egress_retry_min = 5s;  ///< before a set-up that has failed is tried again
 
+// Cluster
+inline constexpr size_t seeds_max = 64;
+inline constexpr size_t host_bytes_max = 253; ///< of a name in the DNS
+inline constexpr auto heartbeat_min = 50ms;
+inline constexpr auto heartbeat_max = 1min;
+inline constexpr auto death_after_max = 10min;
+
 // Settings: how far a user may go in config/options.cpp
 inline constexpr size_t config_file_bytes_max = 1 * mib;
 inline constexpr size_t label_bytes_max = 63; ///< names of nodes and tenants: a DNS label

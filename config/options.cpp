@@ -1,5 +1,6 @@
 #include "config/options.hpp"
 
+#include "config/cluster.hpp"
 #include "config/ipv4.hpp"
 #include "config/limits.hpp"
 #include "config/names.hpp"
@@ -23,17 +24,35 @@ namespace {
 constexpr std::array<std::string_view, 5> log_levels{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> isolation_levels{"full", "relaxed"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
+constexpr std::array<std::string_view, 2> booleans{"false", "true"};
+constexpr std::array<std::string_view, 5> policies{"warm-first", "two-choices", "least-loaded", "round-robin",
+                                                   "random"};
 
 bool is_path(std::string_view text) {
   return !text.empty() && text.size() <= limits::path_bytes_max && text.find('\0') == std::string_view::npos;
 }
 
-bool is_loopback(std::string_view text) {
+bool is_role_list(std::string_view text) {
+  return parse_roles(text).has_value();
+}
+
+bool is_seed_list(std::string_view text) {
+  return parse_seeds(text).has_value();
+}
+
+bool is_address(std::string_view text) {
   const std::string address{text};
-  if (in_addr v4{}; inet_pton(AF_INET, address.c_str(), &v4) == 1)
-    return ntohl(v4.s_addr) >> 24 == 127;
+  in_addr v4{};
   in6_addr v6{};
-  return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+  return inet_pton(AF_INET, address.c_str(), &v4) == 1 || inet_pton(AF_INET6, address.c_str(), &v6) == 1;
+}
+
+bool is_address_or_empty(std::string_view text) {
+  return text.empty() || is_address(text);
+}
+
+bool is_path_or_empty(std::string_view text) {
+  return text.empty() || is_path(text);
 }
 
 bool is_egress_range(std::string_view text) {
@@ -71,6 +90,10 @@ constexpr auto node = in<&settings::node, Member>;
 template <auto Member>
 constexpr auto http = in<&settings::http, Member>;
 template <auto Member>
+constexpr auto cluster = in<&settings::cluster, Member>;
+template <auto Member>
+constexpr auto balancer = in<&settings::balancer, Member>;
+template <auto Member>
 constexpr auto worker = in<&settings::worker, Member>;
 template <auto Member>
 constexpr auto ledger = in<&settings::ledger, Member>;
@@ -84,6 +107,10 @@ const std::array declared{
          "The node's name in records and logs."},
   option{"node.data-dir", text_option{node<&node_settings::data_dir>, "a path of 1 to 1024 bytes", is_path},
          "Directory of the database and of unpacked bundles; made when it is missing. One node at a time owns it."},
+
+  option{"node.roles",
+         text_option{node<&node_settings::roles>, "one or more of balancer, worker and handler-store", is_role_list},
+         "What the node does for its cluster: serve HTTP, run functions, keep them. One node keeps functions."},
 
   option{"http.address",
          text_option{http<&http_settings::address>,
@@ -103,6 +130,40 @@ const std::array declared{
   option{"http.idle-timeout",
          duration_option{http<&http_settings::idle_timeout>, limits::client_timeout_min, limits::client_timeout_max},
          "How long a connection is kept open between two requests."},
+
+  option{"cluster.name", text_option{cluster<&cluster_settings::name>, label_rule, is_label},
+         "The cluster's name; nodes of another name are turned away."},
+  option{"cluster.address", text_option{cluster<&cluster_settings::address>, "an IPv4 or IPv6 address", is_address},
+         "Address on which the node listens for others."},
+  option{"cluster.port", port_option{cluster<&cluster_settings::port>},
+         "Port on which it does; 0: the node is on its own."},
+  option{"cluster.advertise",
+         text_option{cluster<&cluster_settings::advertise>, "an IPv4 or IPv6 address", is_address_or_empty},
+         "Address at which others reach the node; when empty the one that they see."},
+  option{"cluster.seeds",
+         text_option{cluster<&cluster_settings::seeds>,
+                     "up to 64 of HOST:PORT such as 10.0.0.1:7400, separated by commas", is_seed_list},
+         "Nodes that this one asks to join; it learns of the others from any that answers."},
+  option{"cluster.heartbeat",
+         duration_option{cluster<&cluster_settings::heartbeat>, limits::heartbeat_min, limits::heartbeat_max},
+         "Between two signs of life that nodes give each other."},
+  option{"cluster.death-after",
+         duration_option{cluster<&cluster_settings::death_after>, limits::heartbeat_min, limits::death_after_max},
+         "A node that is silent for so long is taken for dead; several times the heartbeat."},
+  option{"cluster.tls-certificate",
+         text_option{cluster<&cluster_settings::tls_certificate>, "a path of 1 to 1024 bytes", is_path_or_empty},
+         "PEM file of the node's certificate, whose name is the node's; with it nodes speak TLS 1.3 only."},
+  option{"cluster.tls-key",
+         text_option{cluster<&cluster_settings::tls_key>, "a path of 1 to 1024 bytes", is_path_or_empty},
+         "PEM file of its key."},
+  option{"cluster.tls-ca",
+         text_option{cluster<&cluster_settings::tls_ca>, "a path of 1 to 1024 bytes", is_path_or_empty},
+         "PEM file of the authority whose certificates are believed."},
+  option{"cluster.insecure", choice_option{cluster<&cluster_settings::insecure>, booleans},
+         "true: listen beyond loopback without TLS. Whoever reaches the port can then run code on every node."},
+
+  option{"balancer.policy", choice_option{balancer<&balancer_settings::policy>, policies},
+         "Which worker runs an invocation: warm-first takes one with an idle sandbox of the version."},
 
   option{"worker.memory",
          size_option{worker<&worker_settings::memory_bytes>, limits::worker_memory_bytes_min,

@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 struct node_settings {
   std::string name = "n1";
   std::string data_dir = "/var/lib/troupe";
+  std::string roles = "balancer, worker, handler-store"; ///< what it does for the cluster
 };
 
 struct http_settings {
@@ -23,6 +24,25 @@ struct http_settings {
   milliseconds header_timeout{10'000}; ///< from a request's first byte to the end of its header
   milliseconds body_timeout{30'000};   ///< without any progress in the body
   milliseconds idle_timeout{75'000};   ///< between two requests on one connection
+};
+
+/// How nodes meet. Those with certificates speak TLS 1.3 with each other, and nobody else can join.
+struct cluster_settings {
+  std::string name = "troupe"; ///< nodes of another name are strangers
+  std::string address = "127.0.0.1";
+  uint16_t port = 0;     ///< 0: the node is on its own
+  std::string advertise; ///< where others reach it; empty: as they see it
+  std::string seeds;     ///< HOST:PORT of nodes to ask, separated by commas
+  milliseconds heartbeat{500};
+  milliseconds death_after{2'000}; ///< of silence: the node is taken for dead
+  std::string tls_certificate;     ///< PEM files; its name is the node's
+  std::string tls_key;
+  std::string tls_ca; ///< whose certificates are believed
+  std::string insecure = "false";
+};
+
+struct balancer_settings {
+  std::string policy = "warm-first";
 };
 
 struct worker_settings {
@@ -71,6 +91,8 @@ struct tenant_settings {
 struct settings {
   node_settings node;
   http_settings http;
+  cluster_settings cluster;
+  balancer_settings balancer;
   worker_settings worker;
   ledger_settings ledger;
   billing_settings billing;

@@ -232,6 +232,16 @@ CAF_TEST(errors of the command line name the option) {
   CAF_CHECK_EQUAL(error(), "--http.prot: there is no such option, did you mean --http.port?");
 }
 
+CAF_TEST(a list may be one of TOML) {
+  write("[cluster]\nseeds = [\"a:1\", \"b:2\"]\ninsecure = true\n");
+  const auto all = resolve(from);
+  CAF_REQUIRE(all);
+  CAF_CHECK_EQUAL(all->values.cluster.seeds, "a:1, b:2");
+  CAF_CHECK_EQUAL(all->values.cluster.insecure, "true");
+  write("[cluster]\nseeds = [1]\n");
+  CAF_CHECK(error().ends_with("cluster.seeds: must be a string in quotes"));
+}
+
 CAF_TEST(the sample file is the defaults) {
   from.file = std::filesystem::path{TROUPE_SOURCE_DIR} / "config" / "troupe.conf.example";
   const auto all = resolve(from);
