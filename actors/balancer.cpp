@@ -1,12 +1,13 @@
 #include "actors/balancer.hpp"
 
+#include "actors/routing.hpp"
 #include "config/errc.hpp"
 
 namespace troupe {
 
 namespace {
 
-using self_pointer = balancer_actor::stateful_pointer<balancer_state>;
+using routing::self_pointer;
 
 const std::string& key_of(balancer_state& st, std::string_view tenant, std::string_view name) {
   st.key.assign(tenant);
@@ -30,23 +31,30 @@ caf::result<outcome> invoke(self_pointer self, invocation& call) {
   if (found != st.functions.end())
     call.function = found->second;
   if (!in_rate) {
-    if (!call.function) // There is nothing that a record could be about.
+    // Without a function there is nothing that a record could be about.
+    if (!call.function || !st.worker)
       return make_throttled(throttle::tenant_rate);
     return self->delegate(st.worker, atom::refuse::value, std::move(call), throttle::tenant_rate);
   }
   if (!call.function)
     return make_error(errc::function_not_found, "Function not found: " + call.name);
+  if (st.clustered)
+    return routing::dispatch(self, call);
+  if (!st.worker)
+    return make_error(errc::unavailable, "no worker has joined yet");
   return self->delegate(st.worker, atom::invoke::value, std::move(call));
 }
 
 } // namespace
 
-balancer_actor::behavior_type balancer(self_pointer self, worker_actor worker,
-                                       const std::map<std::string, config::tenant_settings>& tenants) {
-  self->state.worker = std::move(worker);
-  for (const auto& [tenant, may] : tenants)
+balancer_inner::behavior_type balancer(self_pointer self, balancer_settings settings) {
+  auto& state = self->state;
+  state.worker = std::move(settings.worker);
+  state.choose = policy{settings.policy};
+  state.random = random_source{static_cast<uint64_t>(self->clock().now().time_since_epoch().count())};
+  for (const auto& [tenant, may] : settings.tenants)
     if (may.requests_per_second > 0)
-      self->state.rates.emplace(tenant, token_bucket{may.requests_per_second, self->clock().now()});
+      state.rates.emplace(tenant, token_bucket{may.requests_per_second, self->clock().now()});
   return {
     [self](atom::invoke, invocation& call) { return invoke(self, call); },
     [self](atom::update, function_ptr& function) {
@@ -57,6 +65,7 @@ balancer_actor::behavior_type balancer(self_pointer self, worker_actor worker,
     [self](atom::remove, const std::string& tenant, const std::string& name) {
       self->state.functions.erase(key_of(self->state, tenant, name));
     },
+    [self](atom::members, const std::vector<member>& all) { routing::learn(self, all); },
   };
 }
 

@@ -1,7 +1,11 @@
 #pragma once
 
+#include "actors/cluster/messages.hpp"
 #include "actors/messages.hpp"
+#include "actors/policies.hpp"
+#include "actors/remote_calls.hpp"
 #include "actors/token_bucket.hpp"
+#include "actors/worker_table.hpp"
 #include "config/settings.hpp"
 
 #include <functional>
@@ -20,6 +24,15 @@ struct string_hash : std::hash<std::string_view> {
 template <class T>
 using string_map = std::unordered_map<std::string, T, string_hash, std::equal_to<>>;
 
+/// What a balancer hears of its cluster.
+using balancer_inner = balancer_actor::extend<caf::reacts_to<atom::members, std::vector<member>>>;
+
+struct balancer_settings {
+  worker_actor worker; ///< of this node; empty when it has none
+  policy_kind policy = policy_kind::warm_first;
+  std::map<std::string, config::tenant_settings> tenants;
+};
+
 struct balancer_state {
   /// Declared, so that this is no aggregate: CAF would initialise one's first member with the actor's address.
   balancer_state() = default;
@@ -31,12 +44,20 @@ struct balancer_state {
   string_map<token_bucket> rates; ///< of the tenants that have a limit, by name
   std::string key;                ///< reused for each look-up
 
+  // Of a node that is on its own all goes to `worker`, and these stay empty.
+  bool clustered = false;
+  worker_table table;
+  policy choose{policy_kind::warm_first};
+  random_source random{0};
+  std::vector<worker_actor> workers; ///< by index
+  remote_calls away;
+
   static inline const char* name = "balancer";
 };
 
 /// Runs cooperatively on the io thread. What a tenant asks for beyond its rate is refused before anything else is done
 /// for it.
-balancer_actor::behavior_type balancer(balancer_actor::stateful_pointer<balancer_state> self, worker_actor worker,
-                                       const std::map<std::string, config::tenant_settings>& tenants);
+balancer_inner::behavior_type balancer(balancer_inner::stateful_pointer<balancer_state> self,
+                                       balancer_settings settings);
 
 } // namespace troupe

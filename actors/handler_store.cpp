@@ -186,6 +186,29 @@ std::vector<function_version> list(const handler_store_state& st, const std::str
   return found;
 }
 
+caf::result<bundle_part> part(handler_store_state& st, const digest& bundle, uint64_t from) {
+  if (st.served.first != bundle || st.served.second.empty()) {
+    auto zip = st.store->bundle(bundle);
+    if (!zip)
+      return std::move(zip.error());
+    st.served = {bundle, std::move(*zip)};
+  }
+  const std::string_view zip = st.served.second;
+  if (from > zip.size())
+    return make_error(errc::invalid_argument, "the archive is not that long");
+  bundle_part result{std::string{zip.substr(from, limits::bundle_part_bytes)}, zip.size()};
+  if (from + result.bytes.size() == zip.size())
+    st.served = {}; // whoever asks next most likely wants another one
+  return result;
+}
+
+/// Followers on other nodes may go, and come again by other handles.
+void forget(handler_store_state& st, const caf::actor_addr& gone) {
+  const auto is_gone = [&](const auto& follower) { return follower.address() == gone; };
+  std::erase_if(st.balancers, is_gone);
+  std::erase_if(st.workers, is_gone);
+}
+
 } // namespace
 
 caf::error remove_stray_bundles(const fs::path& bundles, const std::vector<function_version>& functions) {
@@ -215,6 +238,7 @@ handler_store_actor::behavior_type handler_store(self_pointer self, std::shared_
     const std::pair key{function.config.tenant, function.config.name};
     st.functions.emplace(key, function_ptr{std::move(function)});
   }
+  self->set_down_handler([self](const caf::down_msg& down) { forget(self->state, down.source); });
   return {
     [self](atom::create, function_config& config, const std::string& zip) { return create(self, config, zip); },
     [self](atom::change, const std::string& tenant, const std::string& name, function_change& what) {
@@ -234,6 +258,7 @@ handler_store_actor::behavior_type handler_store(self_pointer self, std::shared_
         return std::move(zip.error());
       return std::move(*zip);
     },
+    [self](atom::part, const digest& bundle, uint64_t from) { return part(self->state, bundle, from); },
     [self](atom::unpack, const digest& bundle) -> caf::result<std::string> {
       if (auto err = unpack(self->state, bundle, {}))
         return err;
@@ -241,12 +266,14 @@ handler_store_actor::behavior_type handler_store(self_pointer self, std::shared_
     },
     [self](atom::follow, const balancer_actor& balancer) -> caf::result<caf::unit_t> {
       self->state.balancers.push_back(balancer);
+      self->monitor(balancer);
       for (const auto& [key, function] : self->state.functions)
         self->send(balancer, atom::update::value, function);
       return caf::unit;
     },
     [self](atom::follow, const worker_actor& worker) -> caf::result<caf::unit_t> {
       self->state.workers.push_back(worker);
+      self->monitor(worker);
       for (const auto& [key, function] : self->state.functions)
         self->send(worker, atom::update::value, function);
       return caf::unit;

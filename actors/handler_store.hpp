@@ -16,7 +16,8 @@ struct handler_store_state {
   std::map<std::pair<std::string, std::string>, function_ptr> functions; ///< by tenant and name: all there are
   std::vector<balancer_actor> balancers;
   std::vector<worker_actor> workers;
-  uint32_t reservable = 0; ///< sandboxes that functions may keep for themselves, all together
+  std::pair<digest, std::string> served; ///< the archive that parts were asked of last
+  uint32_t reservable = 0;               ///< sandboxes that functions may keep for themselves, all together
 
   static inline const char* name = "handler-store";
 };

@@ -88,10 +88,11 @@ struct outcome {
   std::string log_tail;
   std::string version; ///< that ran
   uint64_t run_ns = 0;
+  bool cold = false; ///< its sandbox was made for it
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, outcome& x) {
-    return f(x.id, x.status, x.payload, x.log_tail, x.version, x.run_ns);
+    return f(x.id, x.status, x.payload, x.log_tail, x.version, x.run_ns, x.cold);
   }
 };
 
@@ -115,6 +116,17 @@ struct function_change {
   friend typename Inspector::result_type inspect(Inspector& f, function_change& x) {
     return f(x.handler, x.runtime, x.description, x.role, x.memory_mb, x.timeout_s, x.environment,
              x.ephemeral_storage_mb, x.concurrency_max, x.concurrency_reserved, x.network, x.zip, x.expected_revision);
+  }
+};
+
+/// A piece of a bundle's archive: large ones do not stand in the way of other messages.
+struct bundle_part {
+  std::string bytes;  ///< at most limits::bundle_part_bytes; fewer at the end only
+  uint64_t total = 0; ///< size of the archive
+
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, bundle_part& x) {
+    return f(x.bytes, x.total);
   }
 };
 
@@ -195,6 +207,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(troupe, (std::vector<troupe::usage_row>))
   CAF_ADD_TYPE_ID(troupe, (std::vector<troupe::function_metrics>))
   CAF_ADD_TYPE_ID(troupe, (troupe::throttle))
+  CAF_ADD_TYPE_ID(troupe, (troupe::bundle_part))
 
 CAF_END_TYPE_ID_BLOCK(troupe)
 
@@ -219,6 +232,7 @@ using remove = caf::atom_constant<caf::atom("remove")>;
 using get = caf::atom_constant<caf::atom("get")>;
 using list = caf::atom_constant<caf::atom("list")>;
 using bundle = caf::atom_constant<caf::atom("bundle")>;
+using part = caf::atom_constant<caf::atom("part")>;
 using unpack = caf::atom_constant<caf::atom("unpack")>;
 using follow = caf::atom_constant<caf::atom("follow")>;
 using release = caf::atom_constant<caf::atom("release")>;
@@ -291,6 +305,8 @@ using handler_store_actor = caf::typed_actor<
   caf::replies_to<atom::remove, std::string, std::string>::with<caf::unit_t>,
   // The archive of that digest.
   caf::replies_to<atom::bundle, digest>::with<std::string>,
+  // What that archive holds from that byte on.
+  caf::replies_to<atom::part, digest, uint64_t>::with<bundle_part>,
   // Makes sure that the bundle lies unpacked on this node and answers with its directory.
   caf::replies_to<atom::unpack, digest>::with<std::string>,
   // Tells the balancer of all functions, and from then on of each change before whoever made it hears of it.
@@ -314,14 +330,6 @@ using ledger_actor = caf::typed_actor<
   caf::replies_to<atom::verify>::with<verify_report>,
   // What has been counted since the node started.
   caf::replies_to<atom::metrics>::with<std::vector<function_metrics>>>;
-
-/// The actors that HTTP speaks with.
-struct node_actors {
-  balancer_actor balancer;
-  worker_actor worker;
-  handler_store_actor store;
-  ledger_actor ledger;
-};
 
 } // namespace troupe
 

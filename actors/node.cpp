@@ -1,17 +1,17 @@
 #include "actors/node.hpp"
 
 #include "actors/balancer.hpp"
+#include "actors/cluster/identity.hpp"
 #include "actors/handler_store.hpp"
 #include "actors/io_scheduler.hpp"
 #include "actors/launcher.hpp"
 #include "actors/ledger.hpp"
-#include "actors/worker.hpp"
+#include "actors/node_settings.hpp"
+#include "actors/remote_store.hpp"
 #include "config/errc.hpp"
-#include "config/packages.hpp"
 
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <thread>
@@ -26,58 +26,60 @@ namespace fs = std::filesystem;
 constexpr auto setup_time_max = 10s;
 constexpr auto stop_time_max = 10s;
 
-uint64_t machine_memory_bytes() {
-  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-uint64_t memory_budget_of(const config::worker_settings& worker) {
-  return worker.memory_bytes != 0 ? worker.memory_bytes : machine_memory_bytes() / 5 * 4;
-}
-
-/// Zygotes with packages have their part of the budget for themselves, where there can be any.
-uint64_t zygote_memory_of(const config::worker_settings& worker) {
-  if (worker.packages.empty() && worker.layers.empty())
-    return 0;
-  return std::min(worker.zygote_memory_bytes, memory_budget_of(worker) / limits::zygote_memory_share);
-}
-
-pool_settings pool_of(const config::settings& settings) {
-  const auto& worker = settings.worker;
-  pool_settings pool;
-  pool.memory_bytes = memory_budget_of(worker) - zygote_memory_of(worker);
-  pool.sandboxes_max = worker.sandboxes_max;
-  pool.queue_limit = worker.queue_limit;
-  pool.launches_max = limits::launches_in_flight_max;
-  pool.template_after = worker.template_after;
-  pool.blank_bytes = worker.blank_sandboxes * limits::blank_sandbox_bytes;
-  pool.cores = std::max(1U, std::thread::hardware_concurrency());
-  pool.width = 2 * pool.cores;
-  for (const auto& [name, tenant] : settings.tenants)
-    pool.tenants.emplace(name, tenant_limits{tenant.memory_bytes, tenant.concurrency, tenant.weight});
-  return pool;
-}
-
-/// One name a data directory, so that a restarted node finds and removes what its killed predecessor left.
-std::string cgroup_name(const fs::path& data_dir) {
-  return "troupe-" + digest::of(std::string_view{data_dir.native()}).hex().substr(0, 12);
+int64_t now_ns() {
+  return std::chrono::nanoseconds{std::chrono::system_clock::now().time_since_epoch()}.count();
 }
 
 } // namespace
 
-node_config::node_config(boost::asio::io_context& io) {
+node_config::node_config(boost::asio::io_context& io, const uuid& id, const config::settings& settings) {
   add_message_types<caf::id_block::troupe>();
   add_message_types<caf::id_block::troupe_handles>();
   set("scheduler.max-throughput", size_t{64});
   io_scheduler::install(*this, [&io](std::function<void()> job) { boost::asio::post(io, std::move(job)); });
+  if (!config::is_clustered(settings))
+    return;
+  add_message_types<caf::id_block::troupe_cluster>();
+  set("middleman.heartbeat-interval", caf::timespan{settings.cluster.heartbeat});
+  set("middleman.connection-timeout", caf::timespan{settings.cluster.death_after});
+  // Its workers would run on the io thread, which does not run any more when the system goes and waits for them.
+  set("middleman.workers", size_t{0});
+  load<caf::io::middleman>();
+  cluster::set_identity(*this, id);
 }
 
-node::node(boost::asio::io_context& io) : io_{io}, config_{io}, system_{config_} {}
+node::node(boost::asio::io_context& io, const config::settings& settings)
+  : io_{io},
+    settings_{settings},
+    roles_{config::parse_roles(settings.node.roles).value_or(config::node_roles{true, true, true})},
+    id_{uuid::make()},
+    config_{io, id_, settings},
+    system_{spawnable(config_)} {}
 
 node::~node() = default;
+
+/// Which actors other nodes may spawn here: workers.
+node_config& node::spawnable(node_config& config) {
+  if (config::is_clustered(settings_) && roles_.worker)
+    config.add_actor_type("worker",
+                          [this](worker_inner::stateful_pointer<worker_state> self,
+                                 const worker_terms& terms) -> worker_inner::behavior_type {
+                            auto settings = parts_.value();
+                            apply(terms, settings, settings_.node.name);
+                            const auto handle = caf::actor_cast<worker_actor>(self);
+                            actors_.worker = handle; // on the io thread, as all that is spawned from elsewhere
+                            caf::anon_send(membership_, atom::spawned::value, handle);
+                            caf::anon_send(actors_.store, atom::follow::value, handle);
+                            return worker(self, std::move(settings));
+                          });
+  return config;
+}
 
 caf::expected<std::unique_ptr<node>> node::start(const config::settings& settings, boost::asio::io_context& io,
                                                  const fs::path& program_dir) {
   std::signal(SIGPIPE, SIG_IGN); // Writing to a handler that has gone is an error to be seen, not the node's end.
+  if (auto problem = config::check_cluster(settings))
+    return problem;
   std::error_code ec;
   fs::create_directories(settings.node.data_dir, ec);
   if (ec)
@@ -86,74 +88,132 @@ caf::expected<std::unique_ptr<node>> node::start(const config::settings& setting
   auto db = storage::database::open(data_dir / "db", storage::database::access::owner);
   if (!db)
     return std::move(db.error());
-  auto functions = storage::function_store{*db}.all();
-  if (!functions)
-    return std::move(functions.error());
-  if (auto err = remove_stray_bundles(data_dir / "bundles", *functions))
-    return err;
-  handlers::factory_settings factory_settings;
-  factory_settings.host_program = program_dir / "troupe-python3";
-  factory_settings.run_dir = data_dir / "run";
-  factory_settings.cgroup_name = cgroup_name(data_dir);
-  factory_settings.memory_bytes = memory_budget_of(settings.worker);
-  factory_settings.level =
-    settings.worker.isolation == "relaxed" ? handlers::isolation::relaxed : handlers::isolation::full;
-  // These were checked when the settings were read.
-  factory_settings.egress_range = config::parse_ipv4_range(settings.worker.egress_range).value();
-  factory_settings.egress_denied = config::parse_ipv4_ranges(settings.worker.egress_deny).value();
-  factory_settings.name_servers = settings.worker.egress_dns;
-  factory_settings.packages = config::parse_module_names(settings.worker.packages).value();
-  factory_settings.layers = config::parse_directories(settings.worker.layers).value();
-  factory_settings.zygote_memory_bytes = zygote_memory_of(settings.worker);
-  factory_settings.blank_target = settings.worker.blank_sandboxes;
-  auto factory = handlers::make_sandbox_factory(std::move(factory_settings));
-  if (!factory)
-    return std::move(factory.error());
-  std::unique_ptr<node> made{new node{io}};
-  made->spawn_all(settings, std::move(*db), std::move(*factory), std::move(*functions));
+  std::unique_ptr<node> made{new node{io, settings}};
+  if (auto problem = made->spawn_all(data_dir, std::move(*db), program_dir)) {
+    made->stop();
+    return problem;
+  }
   return made;
 }
 
-void node::spawn_all(const config::settings& settings, std::shared_ptr<storage::database> db,
-                     std::shared_ptr<handlers::sandbox_factory> factory, std::vector<function_version> functions) {
-  const auto bundles = fs::canonical(settings.node.data_dir) / "bundles";
-  const auto ledger_handle = system_.spawn<caf::detached>(ledger, db);
-  const auto store = system_.spawn<caf::detached>(handler_store, db, std::move(functions), bundles,
-                                                  reservable_of(settings.worker.sandboxes_max));
-  const auto launching = system_.spawn<caf::detached>(launcher, std::move(factory));
-
-  troupe::worker_settings w;
-  w.io = &io_;
-  w.store = store;
-  w.launcher = launching;
-  w.ledger = caf::actor_cast<ledger_actor>(ledger_handle);
-  w.books = accountant{settings.billing, settings.node.name};
-  w.pool = pool_of(settings);
-  w.idle_timeout = settings.worker.idle_timeout;
-  w.freeze_after = settings.worker.freeze_after;
-  w.flush_interval = settings.ledger.flush_interval;
-  const auto working = system_.spawn(worker, std::move(w));
-
-  actors_.worker = caf::actor_cast<worker_actor>(working);
-  actors_.balancer = system_.spawn(balancer, actors_.worker, settings.tenants);
-  actors_.store = store;
+caf::error node::spawn_all(const fs::path& data_dir, std::shared_ptr<storage::database> db,
+                           const fs::path& program_dir) {
+  if (auto problem = spawn_store(data_dir / "bundles", db))
+    return problem;
+  const auto ledger_handle = system_.spawn<caf::detached>(ledger, std::move(db));
   actors_.ledger = caf::actor_cast<ledger_actor>(ledger_handle);
-  detached_ = {caf::actor_cast<caf::actor>(launching), caf::actor_cast<caf::actor>(store),
-               caf::actor_cast<caf::actor>(ledger_handle)};
+  if (roles_.worker) {
+    auto factory = handlers::make_sandbox_factory(factory_settings_of(settings_, data_dir, program_dir));
+    if (!factory) {
+      detached_.push_back(caf::actor_cast<caf::actor>(ledger_handle));
+      return std::move(factory.error());
+    }
+    const auto launching = system_.spawn<caf::detached>(launcher, std::move(*factory));
+    detached_.insert(detached_.begin(), caf::actor_cast<caf::actor>(launching));
+    parts_ = worker_settings_of(settings_);
+    parts_->io = &io_;
+    parts_->store = actors_.store;
+    parts_->launcher = launching;
+    parts_->ledger = actors_.ledger;
+  }
+  detached_.push_back(caf::actor_cast<caf::actor>(ledger_handle)); // the last, since it takes the last records
+  if (roles_.balancer)
+    spawn_balancer();
+  if (config::is_clustered(settings_))
+    if (auto problem = join_cluster())
+      return problem;
+  wait_for_functions();
+  return {};
+}
 
-  // Messages arrive in order: the balancer knows all functions before it hears of the first invocation.
-  caf::anon_send(store, atom::follow::value, actors_.balancer);
-  caf::anon_send(store, atom::follow::value, actors_.worker);
+caf::error node::spawn_store(const fs::path& bundles, const std::shared_ptr<storage::database>& db) {
+  std::vector<function_version> functions;
+  if (roles_.handler_store) {
+    auto stored = storage::function_store{db}.all();
+    if (!stored)
+      return std::move(stored.error());
+    functions = std::move(*stored);
+  }
+  if (auto problem = remove_stray_bundles(bundles, functions))
+    return problem;
+  const auto directory = fs::canonical(bundles);
+  if (roles_.handler_store) {
+    actors_.store = system_.spawn<caf::detached>(handler_store, db, std::move(functions), directory,
+                                                 reservable_of(settings_.worker.sandboxes_max));
+  } else {
+    const auto standing_in = system_.spawn<caf::detached>(remote_store, directory);
+    cluster_followers_.push_back(standing_in);
+    actors_.store = standing_in;
+  }
+  detached_.push_back(caf::actor_cast<caf::actor>(actors_.store));
+  return {};
+}
+
+/// A node that serves HTTP and runs functions has its worker from the start.
+void node::spawn_balancer() {
+  if (roles_.worker) {
+    actors_.worker = caf::actor_cast<worker_actor>(system_.spawn(worker, *parts_));
+    caf::anon_send(actors_.store, atom::follow::value, actors_.worker);
+  }
+  balancer_settings wanted;
+  wanted.worker = actors_.worker;
+  wanted.policy = policy_named(settings_.balancer.policy).value_or(policy_kind::warm_first);
+  wanted.tenants = settings_.tenants;
+  const auto balancing = system_.spawn(balancer, std::move(wanted));
+  actors_.balancer = balancing;
+  cluster_followers_.push_back(balancing);
+  caf::anon_send(actors_.store, atom::follow::value, actors_.balancer);
+}
+
+caf::error node::join_cluster() {
+  auto opened = cluster::gate::open(settings_, id_);
+  if (!opened)
+    return std::move(opened.error());
+  gate_ = std::move(*opened);
+  membership_settings wanted;
+  auto& self = wanted.self;
+  self.name = settings_.node.name;
+  self.id = id_;
+  self.roles = roles_;
+  self.address = {settings_.cluster.advertise.empty() ? settings_.cluster.address : settings_.cluster.advertise,
+                  settings_.cluster.port};
+  self.version = TROUPE_VERSION;
+  self.since_ns = now_ns();
+  self.cores = std::max(1U, std::thread::hardware_concurrency());
+  self.worker = actors_.worker;
+  if (roles_.handler_store)
+    self.store = actors_.store;
+  self.ledger = actors_.ledger;
+  wanted.seeds = config::parse_seeds(settings_.cluster.seeds).value();
+  wanted.terms = terms_of(settings_);
+  wanted.dial = [door = gate_.get()](const config::node_address& address) { door->dial(address); };
+  wanted.admit = [door = gate_.get()](const std::map<std::string, uuid>& present) { door->admit(present); };
+  membership_ = system_.spawn(membership, std::move(wanted));
+  actors_.membership = membership_;
+  for (const auto& follower : cluster_followers_)
+    caf::anon_send(membership_, atom::follow::value, follower);
+  gate_->report_to(membership_);
+  return {};
+}
+
+/// Messages arrive in order: the balancer knows all functions before it hears of the first invocation.
+void node::wait_for_functions() {
+  if (!roles_.handler_store)
+    return;
   caf::scoped_actor self{system_};
-  self->request(caf::actor_cast<caf::actor>(store), setup_time_max, atom::list::value, std::string{})
+  self->request(caf::actor_cast<caf::actor>(actors_.store), setup_time_max, atom::list::value, std::string{})
     .receive([](const std::vector<function_version>&) {},
              [](const caf::error& why) { spdlog::error("the handler store does not answer: {}", what_of(why)); });
 }
 
 void node::stop() {
   // First those that still hand something to the others, then the ledger, which takes the last records.
+  caf::anon_send_exit(membership_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(actors_.balancer, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(actors_.worker, caf::exit_reason::user_shutdown);
+  membership_ = membership_inner{};
+  cluster_followers_.clear();
+  parts_.reset();
   actors_ = {};
   for (auto& actor : std::exchange(detached_, {}))
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
@@ -163,6 +223,7 @@ void node::stop() {
     io_.run_one_for(5ms);
   if (system_.registry().running() > 0)
     spdlog::warn("{} actors have not ended in time", system_.registry().running());
+  gate_.reset(); // which the membership has used to its end
 }
 
 } // namespace troupe

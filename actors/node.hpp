@@ -1,6 +1,7 @@
 #pragma once
 
-#include "actors/messages.hpp"
+#include "actors/cluster/gate.hpp"
+#include "actors/worker.hpp"
 #include "config/settings.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "storage/database.hpp"
@@ -15,7 +16,8 @@ namespace troupe {
 /// CAF's settings, all set in code: our scheduler, our message types, nothing read from files or arguments.
 class node_config : public caf::actor_system_config {
 public:
-  explicit node_config(boost::asio::io_context& io);
+  /// `id` tells this start of the node from all others; nil when it is to meet none.
+  node_config(boost::asio::io_context& io, const uuid& id, const config::settings& settings);
 };
 
 /// One node's actors: spawned here and nowhere else, stopped in order. Resources that block live behind detached
@@ -39,14 +41,26 @@ public:
   void stop();
 
 private:
-  explicit node(boost::asio::io_context& io);
-  void spawn_all(const config::settings& settings, std::shared_ptr<storage::database> db,
-                 std::shared_ptr<handlers::sandbox_factory> factory, std::vector<function_version> functions);
+  node(boost::asio::io_context& io, const config::settings& settings);
+  node_config& spawnable(node_config& config);
+  caf::error spawn_all(const std::filesystem::path& data_dir, std::shared_ptr<storage::database> db,
+                       const std::filesystem::path& program_dir);
+  caf::error spawn_store(const std::filesystem::path& bundles, const std::shared_ptr<storage::database>& db);
+  void spawn_balancer();
+  caf::error join_cluster();
+  void wait_for_functions();
 
   boost::asio::io_context& io_;
+  config::settings settings_;
+  config::node_roles roles_;
+  uuid id_; ///< of this start
+  std::unique_ptr<cluster::gate> gate_;
+  std::optional<worker_settings> parts_; ///< what a worker of this node is made of, if it may have one
   node_config config_;
   caf::actor_system system_;
   node_actors actors_;
+  membership_inner membership_;
+  std::vector<cluster_follower> cluster_followers_;
   std::vector<caf::actor> detached_; ///< in the order in which they end
 };
 

@@ -149,7 +149,7 @@ void measure(sandbox_state& st, invocation_status status) {
 std::pair<outcome, usage_record> conclude(sandbox_state& st, std::string payload) {
   st.what.bytes_out = payload.size();
   auto record = st.settings.books.record(st.call, st.what);
-  outcome result{st.call.id, st.what.status, std::move(payload), {}, record.version, record.run_ns};
+  outcome result{st.call.id, st.what.status, std::move(payload), {}, record.version, record.run_ns, record.init_ns > 0};
   if (st.call.wants_log)
     result.log_tail = framed_log(record, st.link->take_log());
   return {std::move(result), std::move(record)};

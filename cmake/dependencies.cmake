@@ -18,7 +18,7 @@ function(dependency name header)
   add_library(deps::${name} ALIAS troupe_dep_${name})
 endfunction()
 
-dependency(caf caf/all.hpp caf_core)
+dependency(caf caf/all.hpp caf_io caf_core)
 dependency(rocksdb rocksdb/db.h rocksdb)
 dependency(msgpack msgpack.hpp)
 dependency(archive archive.h archive)

@@ -36,6 +36,10 @@ row row_of(errc code) noexcept {
       return {"too_many_requests", "too many requests, try again later", {429, "TooManyRequests", 5}};
     case errc::shutting_down: return {"shutting_down", "the node is stopping", {503, "ServiceUnavailable", 5}};
     case errc::unavailable: return {"unavailable", "not available, try again later", {503, "ServiceUnavailable", 5}};
+    case errc::node_lost:
+      return {"node_lost",
+              "the node that ran this is gone: it may have run, so send it again only if that does no harm",
+              {502, "Service", 5}};
     case errc::sandbox_failed: return {"sandbox_failed", "the sandbox could not be started", {502, "Service", 6}};
     case errc::not_supported: return {"not_supported", "not supported", {400, "InvalidParameterValue", 6}};
     case errc::already_running: return {"already_running", "already in use", {500, "Service", 7}};

@@ -28,6 +28,7 @@ enum class errc : uint8_t {
   too_many_requests,  ///< a limit was reached (config/throttle.hpp): nothing was run
   shutting_down,      ///< the node accepts nothing new
   unavailable,        ///< a part of the node or another node cannot be reached
+  node_lost,          ///< the node that ran it is gone: it may have run, or not
   sandbox_failed,     ///< the sandbox could not be made (the machine's fault, not the function's)
   not_supported,      ///< a kernel feature, runtime or option that is not there
   already_running,    ///< another process holds the port or the data directory

@@ -130,7 +130,18 @@ inline constexpr auto egress_retry_min = 5s;  ///< before a set-up that has fail
 
 // Cluster
 inline constexpr size_t seeds_max = 64;
-inline constexpr size_t host_bytes_max = 253; ///< of a name in the DNS
+inline constexpr size_t members_max = 1024;            ///< nodes, and addresses that one tries to reach
+inline constexpr size_t bundle_part_bytes = 256 * kib; ///< heartbeats wait behind no more than this
+inline constexpr uint32_t workers_asked_max = 3;       ///< one after another, when those before take nothing new
+inline constexpr size_t hello_bytes_max = 1 * kib;     ///< of what two nodes tell each other before anything else
+inline constexpr size_t refusal_bytes_max = 512;       ///< of a line that says why a node is turned away
+inline constexpr size_t host_bytes_max = 253;          ///< where a node is reached: an address, or a DNS name
+inline constexpr size_t version_text_bytes_max = 32;   ///< of the program
+inline constexpr size_t handshakes_max = 64;           ///< nodes that are coming in at one time,
+inline constexpr size_t handshakes_address_max = 8;    ///< and those of one address
+inline constexpr size_t link_buffer_bytes = 64 * kib;  ///< held for each direction of an encrypted link
+inline constexpr auto handshake_time_max = 2s;         ///< from the connection until both nodes have agreed
+inline constexpr auto link_stall_time_max = 5s;        ///< in which a link has to take something of what is written
 inline constexpr auto heartbeat_min = 50ms;
 inline constexpr auto heartbeat_max = 1min;
 inline constexpr auto death_after_max = 10min;
@@ -163,5 +174,12 @@ inline constexpr auto connect_time_max = 5s;
 inline constexpr auto answer_time_max = 60s;          ///< of everything but an invocation
 inline constexpr auto ledger_answer_time_max = 10min; ///< of a billing question: it may read every record
 inline constexpr size_t answer_bytes_max = 128 * mib;
+
+// Balancing
+inline constexpr size_t workers_max = 1000; ///< that a balancer knows
+/// Revisions of which a balancer remembers idle sandboxes on a worker: no more than it can have sandboxes.
+inline constexpr size_t warm_revisions_max = sandboxes_max;
+inline constexpr uint32_t ring_points_a_core = 32; ///< of a worker, on the ring of consistent hashing
+inline constexpr uint32_t ring_points_max = 1024;  ///< of a worker
 
 } // namespace troupe::limits

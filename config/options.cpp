@@ -1,5 +1,6 @@
 #include "config/options.hpp"
 
+#include "config/balancing.hpp"
 #include "config/cluster.hpp"
 #include "config/ipv4.hpp"
 #include "config/limits.hpp"
@@ -162,7 +163,7 @@ const std::array declared{
   option{"cluster.insecure", choice_option{cluster<&cluster_settings::insecure>, booleans},
          "true: listen beyond loopback without TLS. Whoever reaches the port can then run code on every node."},
 
-  option{"balancer.policy", choice_option{balancer<&balancer_settings::policy>, policies},
+  option{"balancer.policy", choice_option{balancer<&balancer_settings::policy>, policy_names},
          "Which worker runs an invocation: warm-first takes one with an idle sandbox of the version."},
 
   option{"worker.memory",

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/messages.hpp"
+#include "actors/cluster/messages.hpp"
 #include "config/errc.hpp"
 #include "http/io_task.hpp"
 

@@ -60,7 +60,19 @@ caf::expected<ledger_filter> records_filter(const exchange& x) {
 
 /// Makes the worker hand all its records to the ledger.
 task<caf::expected<caf::unit_t>> flush(node_context& node) {
-  return node.actors.ask<caf::unit_t>(node.actors.actors().worker, limits::query_time_max, atom::flush{});
+  if (node.actors.actors().worker)
+    co_return co_await node.actors.ask<caf::unit_t>(node.actors.actors().worker, limits::query_time_max, atom::flush{});
+  co_return caf::unit;
+}
+
+/// What this node's worker has; nothing where it has none.
+task<caf::expected<worker_status>> ask_worker(node_context& node) {
+  if (node.actors.actors().worker)
+    co_return co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max,
+                                                      atom::status{});
+  worker_status none;
+  none.ready = true;
+  co_return none;
 }
 
 /// Asks the ledger after a flush.
@@ -93,8 +105,7 @@ task<void> health(node_context&, exchange& x) {
 }
 
 task<void> readiness(node_context& node, exchange& x) {
-  const auto worker =
-    co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max, atom::status{});
+  const auto worker = co_await ask_worker(node);
   if (!worker)
     fail(x, worker.error());
   else if (!worker->ready)
@@ -107,8 +118,7 @@ task<void> metrics(node_context& node, exchange& x) {
   const auto functions = co_await ask_ledger<std::vector<function_metrics>>(node, atom::metrics{});
   if (!functions)
     co_return fail(x, functions.error());
-  const auto worker =
-    co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max, atom::status{});
+  const auto worker = co_await ask_worker(node);
   if (!worker)
     co_return fail(x, worker.error());
   x.out.content_type = "text/plain; version=0.0.4; charset=utf-8";

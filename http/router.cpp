@@ -46,6 +46,8 @@ constexpr row rows[] = {
   {verb::get, "/v1/invocations", endpoint::list_invocations},
   {verb::get, "/v1/usage", endpoint::list_usage},
   {verb::get, "/v1/usage/verify", endpoint::verify_usage},
+  {verb::get, "/v1/cluster", endpoint::list_members},
+  {verb::post, "/v1/cluster/*/drain", endpoint::drain_member},
   {verb::get, "/v1/bundles/*", endpoint::get_bundle},
   {verb::get, "/", endpoint::index},
 };
@@ -191,7 +193,9 @@ size_t body_bytes_max(endpoint where) noexcept {
     case endpoint::metrics:
     case endpoint::list_invocations:
     case endpoint::list_usage:
-    case endpoint::verify_usage: return limits::small_body_bytes_max;
+    case endpoint::verify_usage:
+    case endpoint::list_members:
+    case endpoint::drain_member: return limits::small_body_bytes_max;
   }
   return limits::small_body_bytes_max;
 }

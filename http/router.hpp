@@ -34,6 +34,8 @@ enum class endpoint : uint8_t {
   list_invocations,   ///< GET /v1/invocations
   list_usage,         ///< GET /v1/usage
   verify_usage,       ///< GET /v1/usage/verify
+  list_members,       ///< GET /v1/cluster
+  drain_member,       ///< POST /v1/cluster/{node}/drain
 };
 
 /// Which of two dialects an error is told in.

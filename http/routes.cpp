@@ -1,5 +1,6 @@
 #include "http/routes.hpp"
 
+#include "http/cluster_routes.hpp"
 #include "http/lambda_routes.hpp"
 #include "http/operations.hpp"
 #include "http/run_routes.hpp"
@@ -29,6 +30,8 @@ task<void> answer(node_context& node, exchange& x) {
     case endpoint::list_invocations: return list_invocations(node, x);
     case endpoint::list_usage: return list_usage(node, x);
     case endpoint::verify_usage: return verify_usage(node, x);
+    case endpoint::list_members: return list_members(node, x);
+    case endpoint::drain_member: return drain_member(node, x);
   }
   throw std::logic_error("a route without an endpoint");
 }

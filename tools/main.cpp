@@ -27,6 +27,7 @@ void add_commands(CLI::App& program, tools::action& chosen) {
   tools::add_show(program, chosen);
   tools::add_rm(program, chosen);
   tools::add_billing(program, chosen);
+  tools::add_cluster(program, chosen);
   tools::add_version(program, chosen);
 }
 

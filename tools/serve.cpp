@@ -1,5 +1,6 @@
 #include "actors/io_scheduler.hpp"
 #include "actors/node.hpp"
+#include "config/cluster.hpp"
 #include "config/errc.hpp"
 #include "config/logging.hpp"
 #include "handlers/sandbox/own_namespaces.hpp"
@@ -63,11 +64,21 @@ void give_back_large_buffers() {
   ::mallopt(M_MMAP_THRESHOLD, threshold);
 }
 
+/// Takes nothing new, and waits for what runs.
+http::task<caf::expected<caf::unit_t>> drain(serving& all, std::chrono::milliseconds time_max,
+                                             std::chrono::milliseconds patience) {
+  const auto& actors = all.gateway.actors();
+  if (actors.membership)
+    co_return co_await all.gateway.ask<caf::unit_t>(actors.membership, time_max, atom::drain::value,
+                                                    all.settings.node.name, caf::timespan{patience});
+  co_return co_await all.gateway.ask<caf::unit_t>(actors.worker, time_max, atom::drain::value, caf::timespan{patience});
+}
+
 /// A second signal while the node stops: what still runs is ended at once.
 http::task<void> hurry(asio::signal_set& signals, serving& all) {
   co_await signals.async_wait(http::use_task);
   spdlog::info("stopping at once");
-  co_await all.gateway.ask<caf::unit_t>(all.gateway.actors().worker, 10s, atom::drain::value, caf::timespan{0});
+  co_await drain(all, 10s, 0s);
 }
 
 /// Waits for a signal, then stops in order: no new requests, the last answers, the sandboxes, the actors.
@@ -78,9 +89,7 @@ http::task<void> stop_on_signal(asio::io_context& io, serving& all) {
   asio::co_spawn(io, hurry(signals, all), asio::detached);
   const auto drain_time = all.settings.worker.drain_timeout;
   co_await all.server.stop(drain_time);
-  const auto worker = all.gateway.actors().worker;
-  const auto drained =
-    co_await all.gateway.ask<caf::unit_t>(worker, drain_time + 10s, atom::drain::value, caf::timespan{drain_time});
+  const auto drained = co_await drain(all, drain_time + 10s, drain_time);
   if (!drained)
     spdlog::warn("not all sandboxes ended in time: {}", what_of(drained.error()));
   all.gateway.stop();
@@ -103,9 +112,14 @@ int serve(const config::resolved_options& options) {
   auto& node = **started;
   io_scheduler::of(node.system()).bind_to_this_thread();
   serving all{io, node, settings};
-  const auto problem = all.server.start();
+  const bool serves_http = node.actors().balancer != nullptr;
+  const auto problem = serves_http ? all.server.start() : caf::error{};
   if (!problem) {
-    spdlog::info("node {} serves on {}", settings.node.name, all.context.origin);
+    if (serves_http)
+      spdlog::info("node {} serves on {}", settings.node.name, all.context.origin);
+    if (config::is_clustered(settings))
+      spdlog::info("node {} ({}) meets others on {}", settings.node.name, settings.node.roles,
+                   config::to_string({settings.cluster.address, settings.cluster.port}));
     asio::co_spawn(io, stop_on_signal(io, all), asio::detached);
     put_this_thread_first(); // last, since threads that it starts would be put first as well
     io.run();

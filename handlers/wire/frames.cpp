@@ -1,10 +1,9 @@
 #include "handlers/wire/frames.hpp"
 
-#include <limits>
-
 #include <msgpack.hpp>
 
 #include "config/limits.hpp"
+#include "handlers/wire/msgpack_reader.hpp"
 
 namespace troupe::wire {
 
@@ -41,94 +40,6 @@ void encode(std::string& out, size_t payload_bytes, PackHeader pack_header) {
   put_u32(out.data(), static_cast<uint32_t>(out.size() - prefix_bytes));
   put_u32(out.data() + 4, static_cast<uint32_t>(payload_bytes));
 }
-
-/// Reads the few msgpack forms that headers are made of. By hand, since msgpack-c's own parser allocates and throws,
-/// and this runs twice an invocation on bytes that a hostile process may have written.
-class reader {
-public:
-  explicit reader(std::string_view bytes) noexcept : left_{bytes} {}
-
-  /// The number of elements of an array that starts here.
-  std::optional<uint64_t> array() noexcept {
-    const auto tag = byte();
-    if (!tag)
-      return std::nullopt;
-    if ((*tag & 0xf0) == 0x90)
-      return *tag & 0x0f;
-    if (*tag == 0xdc)
-      return big_endian(2);
-    if (*tag == 0xdd)
-      return big_endian(4);
-    return std::nullopt;
-  }
-
-  std::optional<int64_t> integer() noexcept {
-    const auto tag = byte();
-    if (!tag)
-      return std::nullopt;
-    if (*tag < 0x80 || *tag >= 0xe0)
-      return static_cast<int8_t>(*tag);
-    if (*tag >= 0xcc && *tag <= 0xcf)
-      return unsigned_of(size_t{1} << (*tag - 0xcc));
-    if (*tag >= 0xd0 && *tag <= 0xd3)
-      return signed_of(size_t{1} << (*tag - 0xd0));
-    return std::nullopt;
-  }
-
-  std::optional<std::string_view> text() noexcept {
-    const auto tag = byte();
-    if (!tag)
-      return std::nullopt;
-    std::optional<uint64_t> size;
-    if ((*tag & 0xe0) == 0xa0)
-      size = *tag & 0x1f;
-    else if (*tag >= 0xd9 && *tag <= 0xdb)
-      size = big_endian(size_t{1} << (*tag - 0xd9));
-    if (!size || *size > left_.size())
-      return std::nullopt;
-    const auto result = left_.substr(0, *size);
-    left_.remove_prefix(*size);
-    return result;
-  }
-
-  bool at_end() const noexcept { return left_.empty(); }
-
-private:
-  std::optional<uint8_t> byte() noexcept {
-    if (left_.empty())
-      return std::nullopt;
-    const auto result = static_cast<uint8_t>(left_.front());
-    left_.remove_prefix(1);
-    return result;
-  }
-
-  std::optional<uint64_t> big_endian(size_t width) noexcept {
-    if (left_.size() < width)
-      return std::nullopt;
-    uint64_t value = 0;
-    for (size_t i = 0; i < width; ++i)
-      value = value << 8 | static_cast<uint8_t>(left_[i]);
-    left_.remove_prefix(width);
-    return value;
-  }
-
-  std::optional<int64_t> unsigned_of(size_t width) noexcept {
-    const auto value = big_endian(width);
-    if (!value || *value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-      return std::nullopt;
-    return static_cast<int64_t>(*value);
-  }
-
-  std::optional<int64_t> signed_of(size_t width) noexcept {
-    const auto value = big_endian(width);
-    if (!value)
-      return std::nullopt;
-    const auto unused_bits = 64 - 8 * width;
-    return static_cast<int64_t>(*value << unused_bits) >> unused_bits;
-  }
-
-  std::string_view left_;
-};
 
 bool is(std::optional<int64_t> value, frame_kind kind) noexcept {
   return value && *value == static_cast<int64_t>(kind);
@@ -170,7 +81,7 @@ void encode_reply(std::string& out, const reply_header& header, size_t payload_b
 }
 
 std::optional<invoke_header> decode_invoke(std::string_view bytes) noexcept {
-  reader from{bytes};
+  msgpack_reader from{bytes};
   if (from.array() != 4 || !is(from.integer(), frame_kind::invoke))
     return std::nullopt;
   const auto request_id = from.text();
@@ -182,7 +93,7 @@ std::optional<invoke_header> decode_invoke(std::string_view bytes) noexcept {
 }
 
 std::optional<reply_header> decode_reply(std::string_view bytes) noexcept {
-  reader from{bytes};
+  msgpack_reader from{bytes};
   if (from.array() != 2)
     return std::nullopt;
   const auto kind = from.integer();

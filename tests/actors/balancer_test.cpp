@@ -31,7 +31,9 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer, std::vector<invoc
 }
 
 struct fixture : test::actor_fixture {
-  fixture() : worker{sys.spawn(fake_worker, &refused)}, balancer{sys.spawn(troupe::balancer, worker, tenants())} {
+  fixture()
+    : worker{sys.spawn(fake_worker, &refused)},
+      balancer{sys.spawn(troupe::balancer, balancer_settings{worker, policy_kind::warm_first, tenants()})} {
     run();
   }
 

@@ -95,6 +95,7 @@ inline handler_store_actor::behavior_type fake_store(handler_store_actor::pointe
     [](atom::list, const std::string&) { return std::vector<function_version>{}; },
     [](atom::remove, const std::string&, const std::string&) { return caf::unit; },
     [](atom::bundle, const digest&) { return std::string{}; },
+    [](atom::part, const digest&, uint64_t) { return bundle_part{}; },
     [](atom::unpack, const digest& bundle) { return "/bundles/" + bundle.hex(); },
     [](atom::follow, const balancer_actor&) { return caf::unit; },
     [](atom::follow, const worker_actor&) { return caf::unit; },

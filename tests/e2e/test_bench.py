@@ -132,6 +132,23 @@ def test_fairness_measures_one_tenant_beside_another(start):
     assert "A's requests/s" in told
 
 
+def test_balance_simulates_every_policy(start):
+    document, told = finish(start("balance", "--workers", 1, 20, "--calls", 5000, "--warm-up", 10_000,
+                                  "--functions", 100))
+    rows = {(row["workers"], row["policy"]): row for row in document["results"]}
+    assert len(rows) == len(document["results"]) == 10
+    for (workers, policy), row in rows.items():
+        assert row["calls"] == 5000 and row["decisions_per_second"] > 0
+        assert abs(row["warm"] + row["cold_avoidable"] + row["cold_unavoidable"] - 1) < 1e-5
+        assert row["imbalance_of_work"] >= 1 and row["imbalance_at_a_time"] >= 1
+        if workers == 1:  # There is nothing to choose.
+            assert row["imbalance_of_work"] == 1 and row["warm"] == rows[1, "warm-first"]["warm"]
+    # A property of the rules, the same on every machine: the same seed draws the same calls.
+    assert rows[20, "warm-first"]["warm"] > rows[20, "random"]["warm"]
+    assert rows[20, "least-loaded"]["imbalance_at_a_time"] < rows[20, "random"]["imbalance_at_a_time"]
+    assert len(document["targets"]) == 3 and "20 workers" in told
+
+
 def test_a_short_soak_finds_nothing_grown(start):
     document, told = finish(start("soak", "--minutes", 0.15, "--every", 1))
     assert document["good"] and document["faults"] == []

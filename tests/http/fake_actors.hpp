@@ -168,6 +168,7 @@ inline handler_store_actor::behavior_type fake_store(handler_store_actor::statef
       return at == self->state.bundles.end() ? caf::result<std::string>{no_function(id.hex())}
                                              : caf::result<std::string>{at->second};
     },
+    [](atom::part, const digest&, uint64_t) { return bundle_part{}; },
     [](atom::unpack, const digest&) -> caf::result<std::string> { return make_error(errc::internal); },
     [](atom::follow, const balancer_actor&) -> caf::result<caf::unit_t> { return caf::unit; },
     [](atom::follow, const worker_actor&) -> caf::result<caf::unit_t> { return caf::unit; },

@@ -50,6 +50,8 @@ constexpr found_case found_cases[] = {
   {verb::get, "/v1/invocations?limit=1", endpoint::list_invocations, "", "limit=1"},
   {verb::get, "/v1/usage", endpoint::list_usage, "", ""},
   {verb::get, "/v1/usage/verify", endpoint::verify_usage, "", ""},
+  {verb::get, "/v1/cluster", endpoint::list_members, "", ""},
+  {verb::post, "/v1/cluster/n2/drain", endpoint::drain_member, "n2", ""},
   {verb::get, "/", endpoint::index, "", ""},
   {verb::get, "http://127.0.0.1:8080", endpoint::index, "", ""},
   {verb::options, "*", endpoint::preflight, "", ""},

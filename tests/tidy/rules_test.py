@@ -13,6 +13,7 @@ TIDY = {
     "http/a.cpp": '#include "actors/a.hpp"\n#include <boost/asio.hpp>\n',
     "actors/a.hpp": "#pragma once\n",
     "actors/link.hpp": "#pragma once\n#include <boost/asio.hpp>\n",
+    "actors/cluster/a.hpp": "#pragma once\n#include <boost/asio.hpp>\n",
     "tests/actors/fixture.hpp": "#pragma once\n",
     "tests/actors/a_test.cpp": '#include "actors/a.hpp"\n#include "fixture.hpp"\n',
     "tools/script": "#!/usr/bin/env bash\nset -euo pipefail\n",

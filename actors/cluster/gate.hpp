@@ -1,0 +1,50 @@
+#pragma once
+
+#include "actors/cluster/door.hpp"
+#include "actors/cluster/membership.hpp"
+#include "config/settings.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+namespace troupe::cluster {
+
+/// The door with a thread of its own, so that no stranger's connection costs the io thread anything, and the rule of
+/// who is let in: nobody twice, and of two nodes the one whose name comes first dials the other. Tells a membership
+/// who has come in. Its methods may be called from any thread.
+class gate {
+public:
+  /// Listens as the settings say. Fails as the door does.
+  static caf::expected<std::unique_ptr<gate>> open(const config::settings& settings, const uuid& id);
+
+  ~gate(); ///< ends all that is under way; links that were handed over stay
+  gate(const gate&) = delete;
+  gate& operator=(const gate&) = delete;
+
+  /// Tells this membership from now on.
+  void report_to(membership_inner membership);
+
+  void dial(const config::node_address& address);
+
+  /// These are there: their doubles are turned away.
+  void admit(std::map<std::string, uuid> present);
+
+private:
+  gate() = default;
+  std::optional<std::string> objection(const hello& who, const std::string& seen_at);
+  void arrive(peer who);
+
+  boost::asio::io_context io_{1};
+  std::unique_ptr<door> door_;
+  std::thread thread_;
+  // What follows belongs to that thread.
+  std::string name_;
+  membership_inner membership_;
+  std::map<std::string, uuid> present_;
+};
+
+} // namespace troupe::cluster

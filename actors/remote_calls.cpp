@@ -1,0 +1,27 @@
+#include "actors/remote_calls.hpp"
+
+namespace troupe {
+
+uint64_t remote_calls::put(entry what) {
+  entries_.emplace(++last_, std::move(what));
+  return last_;
+}
+
+const remote_calls::entry* remote_calls::find(uint64_t ticket) const {
+  const auto found = entries_.find(ticket);
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+remote_calls::entry remote_calls::take(uint64_t ticket) {
+  return std::move(entries_.extract(ticket).mapped());
+}
+
+std::vector<uint64_t> remote_calls::sent_to(worker_index worker) const {
+  std::vector<uint64_t> tickets;
+  for (const auto& [ticket, each] : entries_)
+    if (each.trip.worker == worker)
+      tickets.push_back(ticket);
+  return tickets;
+}
+
+} // namespace troupe

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "actors/messages.hpp"
+#include "actors/worker_table.hpp"
+
+#include <cstdint>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace troupe {
+
+/// The invocations that a balancer has sent to workers and not heard of since. CAF answers no request to a node that is
+/// lost: whoever waits is answered from here. Each that was put in is taken out once.
+class remote_calls {
+public:
+  struct entry {
+    invocation call;
+    caf::typed_response_promise<outcome> promise;
+    troupe::trip trip;
+    uint32_t sent = 0; ///< to how many workers so far
+  };
+
+  uint64_t put(entry what);
+
+  /// nullptr when it has been taken out since.
+  const entry* find(uint64_t ticket) const;
+
+  entry take(uint64_t ticket);
+
+  /// Those that went to a worker.
+  std::vector<uint64_t> sent_to(worker_index worker) const;
+
+private:
+  std::unordered_map<uint64_t, entry> entries_;
+  uint64_t last_ = 0;
+};
+
+} // namespace troupe

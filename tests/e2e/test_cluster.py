@@ -1,0 +1,171 @@
+"""Nodes that meet by their configuration: a node that serves HTTP and keeps the functions, and workers."""
+
+import concurrent.futures
+import json
+import signal
+
+import pytest
+
+from clients import curl, deploy, reason_of
+from node import free_port, wait_until
+
+ECHO = "def f(event):\n    return event\n"
+SLOW = "import time\ndef f(event):\n    time.sleep(event)\n    return event\n"
+
+
+class Cluster:
+    """One store-and-balancer node, and workers that know its address."""
+
+    def __init__(self, start_node):
+        self.start_node = start_node
+        self.port = free_port()
+        self.store = self.start("store", "balancer, handler-store", port=self.port)
+        self.store.wait_ready()
+
+    def start(self, name, roles, *options, port=None):
+        seeds = () if port else ("--cluster.seeds", f"127.0.0.1:{self.port}")
+        return self.start_node("--node.name", name, "--node.roles", roles, "--cluster.port", port or free_port(), *seeds,
+                               "--worker.blank-sandboxes", 2, *options, wait=False)
+
+    def start_worker(self, name):
+        node = self.start(name, "worker")
+        wait_until(lambda: self.state_of(name) == "up", f"{name} is up\n{node.log_text()}", 30)
+        return node
+
+    def members(self):
+        return {row["name"]: row for row in curl(self.store, "/v1/cluster").json()["members"]}
+
+    def state_of(self, name):
+        return self.members().get(name, {}).get("state")
+
+    def wait_gone(self, name):
+        wait_until(lambda: name not in self.members(), f"{name} is gone", 10)
+
+
+@pytest.fixture
+def cluster(start_node):
+    return Cluster(start_node)
+
+
+def ask(node, name, event):
+    return curl(node, f"/run/{name}", data=event)
+
+
+def ask_many(node, name, events, at_once=8):
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda event: ask(node, name, event), events))
+
+
+def test_workers_join_and_run_what_the_store_keeps(cluster):
+    deploy(cluster.store, "echo", ECHO)
+    answer = ask(cluster.store, "echo", 1)
+    assert answer.status == 503 and "no worker" in reason_of(answer)
+    first = cluster.start_worker("worker-1")
+    cluster.start_worker("worker-2")
+    assert {answer.body for answer in ask_many(cluster.store, "echo", [7] * 20)} == {b"7"}
+    # A bundle comes to a worker once, and what is changed is changed everywhere.
+    deploy(cluster.store, "later", SLOW)
+    answers = ask_many(cluster.store, "later", [0.2] * 16, at_once=16)
+    assert [answer.status for answer in answers] == [200] * 16
+    busy = [row for row in cluster.members().values() if sum(row["sandboxes"].values())]
+    assert len(busy) == 2, "all ran on one worker"
+    assert first.process.poll() is None
+
+
+def test_a_killed_worker_takes_with_it_what_ran_there_and_nothing_else(cluster):
+    deploy(cluster.store, "slow", SLOW)
+    victim = cluster.start_worker("worker-1")
+    cluster.start_worker("worker-2")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(ask, cluster.store, "slow", 2) for _ in range(8)]
+        wait_until(lambda: all(row["sandboxes"]["busy"] for name, row in cluster.members().items() if name != "store"),
+                   "both run something", 20)
+        victim.kill()
+        answers = [future.result() for future in running]
+    lost = [answer for answer in answers if answer.status != 200]
+    assert {answer.status for answer in lost} == {502} and 0 < len(lost) < 8
+    assert "gone" in reason_of(lost[0])
+    cluster.wait_gone("worker-1")
+    assert ask(cluster.store, "slow", 0).status == 200
+    # Another start of the node of that name is welcome.
+    cluster.start_worker("worker-1")
+    assert cluster.members()["worker-1"]["id"] != cluster.members()["worker-2"]["id"]
+
+
+def test_a_frozen_worker_is_taken_for_dead_and_comes_back(cluster):
+    deploy(cluster.store, "echo", ECHO)
+    cluster.start_worker("worker-1")
+    frozen = cluster.start_worker("worker-2")
+    frozen.process.send_signal(signal.SIGSTOP)
+    try:
+        cluster.wait_gone("worker-2")
+        assert {answer.status for answer in ask_many(cluster.store, "echo", [1] * 20)} == {200}
+    finally:
+        frozen.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: cluster.state_of("worker-2") == "up", "the thawed worker is back", 20)
+    assert {answer.status for answer in ask_many(cluster.store, "echo", [1] * 20)} == {200}
+
+
+def test_a_second_node_of_a_name_is_turned_away(cluster):
+    first = cluster.start_worker("worker-1")
+    double = cluster.start("worker-1", "worker")
+    wait_until(lambda: "there is a node worker-1 in the cluster already" in double.log_text() + cluster.store.log_text(),
+               "the double is told", 20)
+    assert cluster.state_of("worker-1") == "up" and first.process.poll() is None
+
+
+def test_a_node_of_another_cluster_is_turned_away(cluster):
+    stranger = cluster.start("worker-1", "worker", "--cluster.name", "other")
+    wait_until(lambda: "cluster" in cluster.store.log_text() and "refused" in cluster.store.log_text(),
+               "the stranger is refused", 20)
+    assert "worker-1" not in cluster.members()
+    assert stranger.process.poll() is None
+
+
+def test_without_the_store_what_is_known_goes_on(cluster):
+    front = cluster.start("front", "balancer, worker")
+    front.wait_ready()
+    deploy(cluster.store, "echo", ECHO)
+    wait_until(lambda: ask(front, "echo", 1).status == 200, "the function is known there", 20)
+    cluster.store.kill()
+    wait_until(lambda: len(curl(front, "/v1/cluster").json()["members"]) == 1, "the store is gone", 10)
+    assert ask(front, "echo", 2).body == b"2"
+    refused = front.run("deploy", "another", "--handler", "f.f", str(front.directory / "none"))
+    assert refused.returncode != 0
+    answer = curl(front, "/2015-03-31/functions")
+    assert answer.status == 503 and "keeps the functions" in reason_of(answer)
+
+
+def test_a_drained_node_finishes_and_gets_nothing_new(cluster):
+    deploy(cluster.store, "slow", SLOW)
+    cluster.start_worker("worker-1")
+    cluster.start_worker("worker-2")
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        running = [pool.submit(ask, cluster.store, "slow", 0.5) for _ in range(16)]
+        drained = cluster.store.run("cluster", "drain", "worker-1")
+        assert drained.returncode == 0, drained.stderr
+        assert {future.result().status for future in running} == {200}
+    assert cluster.state_of("worker-1") == "draining"
+    assert {answer.status for answer in ask_many(cluster.store, "slow", [0] * 10)} == {200}
+    rows = json.loads(cluster.store.run("cluster", "status", "--format", "json").stdout)
+    assert {row["name"]: row["state"] for row in rows} == {"store": "up", "worker-1": "draining", "worker-2": "up"}
+    missing = cluster.store.run("cluster", "drain", "nobody")
+    assert missing.returncode == 2 and "there is no node of the name nobody" in missing.stderr
+
+
+def test_a_node_on_its_own_says_so(start_node):
+    node = start_node()
+    assert "on its own" in node.run("cluster", "status").stdout
+    refused = node.run("cluster", "drain", "n1")
+    assert refused.returncode == 2 and "on its own" in refused.stderr
+
+
+@pytest.mark.parametrize("options, words", [
+    (("--cluster.seeds", "127.0.0.1:7400"), "cluster.seeds needs cluster.port"),
+    (("--node.roles", "worker"), "node.roles needs cluster.port"),
+    (("--cluster.port", "7400", "--cluster.address", "0.0.0.0"), "cluster.insecure = true"),
+])
+def test_settings_that_do_not_fit_are_one_clear_line(start_node, options, words):
+    node = start_node(*options, wait=False)
+    assert node.wait_end() == 2
+    assert words in node.log_text() and len(node.log_text().splitlines()) == 1
