@@ -131,6 +131,7 @@ inline constexpr auto egress_retry_min = 5s;  ///< before a set-up that has fail
 // Cluster
 inline constexpr size_t seeds_max = 64;
 inline constexpr size_t members_max = 1024;            ///< nodes, and addresses that one tries to reach
+inline constexpr uint32_t dials_max = 100;             ///< in a row without an answer, before an address is forgotten
 inline constexpr size_t bundle_part_bytes = 256 * kib; ///< heartbeats wait behind no more than this
 inline constexpr uint32_t workers_asked_max = 3;       ///< one after another, when those before take nothing new
 inline constexpr size_t hello_bytes_max = 1 * kib;     ///< of what two nodes tell each other before anything else

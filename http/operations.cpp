@@ -5,6 +5,8 @@
 #include "http/prometheus.hpp"
 #include "http/query.hpp"
 
+#include <algorithm>
+
 namespace troupe::http {
 
 namespace {
@@ -65,13 +67,17 @@ task<caf::expected<caf::unit_t>> flush(node_context& node) {
   co_return caf::unit;
 }
 
-/// What this node's worker has; nothing where it has none.
+/// What this node's worker has. Where it has none it is ready when another node's takes invocations.
 task<caf::expected<worker_status>> ask_worker(node_context& node) {
   if (node.actors.actors().worker)
     co_return co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max,
                                                       atom::status{});
+  const auto members = co_await node.actors.ask<std::vector<member>>(node.actors.actors().membership,
+                                                                     limits::query_time_max, atom::members{});
+  if (!members)
+    co_return members.error();
   worker_status none;
-  none.ready = true;
+  none.ready = std::ranges::any_of(*members, [](const member& who) { return who.worker && !who.draining; });
   co_return none;
 }
 

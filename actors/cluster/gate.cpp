@@ -1,6 +1,7 @@
 #include "actors/cluster/gate.hpp"
 
 #include "config/errc.hpp"
+#include "config/limits.hpp"
 
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
@@ -10,6 +11,9 @@
 namespace troupe::cluster {
 
 namespace {
+
+/// Not an error: of two nodes one dials.
+constexpr auto going_to_dial = " is going to dial {}";
 
 config::node_address address_of(const hello& who, const std::string& seen_at) {
   return {who.address.empty() ? seen_at : who.address, who.port};
@@ -78,12 +82,25 @@ void gate::report_to(membership_inner membership) {
 void gate::dial(const config::node_address& address) {
   boost::asio::post(io_, [this, address] {
     door_->dial(address.host, address.port, [this, address](const caf::error& problem) {
-      if (!problem || !membership_)
-        return;
-      spdlog::debug("{}: {}", config::to_string(address), what_of(problem));
-      caf::anon_send(membership_, atom::refuse::value, address);
+      if (problem)
+        could_not_dial(address, problem);
+      else
+        told_.erase(address);
     });
   });
+}
+
+void gate::could_not_dial(const config::node_address& address, const caf::error& problem) {
+  const auto what = what_of(problem);
+  const bool dials_back = what.ends_with(fmt::format(going_to_dial, name_));
+  if (auto& told = told_[address]; !dials_back && told != what) {
+    told = what;
+    spdlog::warn("no link with {}: {}", config::to_string(address), what);
+  }
+  if (told_.size() > limits::members_max)
+    told_.clear();
+  if (membership_)
+    caf::anon_send(membership_, atom::refuse::value, address);
 }
 
 void gate::admit(std::map<std::string, uuid> present) {
@@ -99,7 +116,7 @@ std::optional<std::string> gate::objection(const hello& who, const std::string& 
     return std::nullopt;
   if (membership_)
     caf::anon_send(membership_, atom::again::value, acquaintance{who.name, address_of(who, seen_at)});
-  return fmt::format("node {} is going to dial {}", name_, who.name);
+  return fmt::format("node {}", name_) + fmt::format(going_to_dial, who.name);
 }
 
 void gate::arrive(peer who) {

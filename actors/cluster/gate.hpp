@@ -37,6 +37,7 @@ private:
   gate() = default;
   std::optional<std::string> objection(const hello& who, const std::string& seen_at);
   void arrive(peer who);
+  void could_not_dial(const config::node_address& address, const caf::error& problem);
 
   boost::asio::io_context io_{1};
   std::unique_ptr<door> door_;
@@ -45,6 +46,7 @@ private:
   std::string name_;
   membership_inner membership_;
   std::map<std::string, uuid> present_;
+  std::map<config::node_address, std::string> told_; ///< what the log has said last of those that were dialled
 };
 
 } // namespace troupe::cluster

@@ -77,13 +77,26 @@ void dial_due(self_pointer self) {
   }
 }
 
+/// nullptr when there are too many: strangers can name any number.
+dialling* address_of(membership_state& st, const acquaintance& who) {
+  if (st.addresses.size() >= limits::members_max && !st.addresses.contains(who.address))
+    return nullptr;
+  auto& known = st.addresses[who.address];
+  known.name = who.name;
+  return &known;
+}
+
 /// The other side expects to be dialled: at once, once.
 void dial_back(self_pointer self, const acquaintance& who) {
-  auto& known = self->state.addresses[who.address];
-  known.name = who.name;
-  known.next = {};
-  known.pause = {};
+  if (auto* known = address_of(self->state, who)) {
+    known->next = {};
+    known->pause = {};
+  }
   dial_due(self);
+}
+
+bool is_seed(const membership_state& st, const config::node_address& address) {
+  return std::ranges::find(st.settings.seeds, address) != st.settings.seeds.end();
 }
 
 void could_not_reach(self_pointer self, const config::node_address& address) {
@@ -92,6 +105,10 @@ void could_not_reach(self_pointer self, const config::node_address& address) {
     return;
   auto& known = found->second;
   known.under_way = false;
+  if (++known.failed >= limits::dials_max && !is_seed(self->state, address)) {
+    self->state.addresses.erase(found); // whoever is there again will ask
+    return;
+  }
   known.pause = std::clamp<std::chrono::milliseconds>(2 * known.pause, pause_min, pause_max);
   known.next = steady_clock::now() + known.pause;
 }
@@ -101,8 +118,7 @@ void learn(self_pointer self, const std::vector<acquaintance>& of) {
   for (const auto& who : of) {
     if (who.name == st.settings.self.name || st.peers.contains(who.name) || !dials(st.settings.self, who.name))
       continue;
-    if (st.addresses.size() < limits::members_max || st.addresses.contains(who.address))
-      st.addresses[who.address].name = who.name;
+    address_of(st, who);
   }
   dial_due(self);
 }

@@ -40,6 +40,7 @@ struct dialling {
   std::string name; ///< empty: not known yet, as of a seed
   std::chrono::steady_clock::time_point next{};
   std::chrono::milliseconds pause{};
+  uint32_t failed = 0; ///< tries in a row
   bool under_way = false;
 };
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import signal
+import subprocess
 
 import pytest
 
@@ -20,7 +21,7 @@ class Cluster:
         self.start_node = start_node
         self.port = free_port()
         self.store = self.start("store", "balancer, handler-store", port=self.port)
-        self.store.wait_ready()
+        wait_until(self.answers, f"the store answers\n{self.store.log_text()}", 30)
 
     def start(self, name, roles, *options, port=None):
         seeds = () if port else ("--cluster.seeds", f"127.0.0.1:{self.port}")
@@ -31,6 +32,12 @@ class Cluster:
         node = self.start(name, "worker")
         wait_until(lambda: self.state_of(name) == "up", f"{name} is up\n{node.log_text()}", 30)
         return node
+
+    def answers(self):
+        try:
+            return curl(self.store, "/healthz").status == 200
+        except subprocess.CalledProcessError:
+            return False
 
     def members(self):
         return {row["name"]: row for row in curl(self.store, "/v1/cluster").json()["members"]}
@@ -60,9 +67,11 @@ def test_workers_join_and_run_what_the_store_keeps(cluster):
     deploy(cluster.store, "echo", ECHO)
     answer = ask(cluster.store, "echo", 1)
     assert answer.status == 503 and "no worker" in reason_of(answer)
+    assert curl(cluster.store, "/readyz").status == 503
     first = cluster.start_worker("worker-1")
     cluster.start_worker("worker-2")
     assert {answer.body for answer in ask_many(cluster.store, "echo", [7] * 20)} == {b"7"}
+    assert curl(cluster.store, "/readyz").status == 200
     # A bundle comes to a worker once, and what is changed is changed everywhere.
     deploy(cluster.store, "later", SLOW)
     answers = ask_many(cluster.store, "later", [0.2] * 16, at_once=16)
@@ -106,6 +115,19 @@ def test_a_frozen_worker_is_taken_for_dead_and_comes_back(cluster):
     assert {answer.status for answer in ask_many(cluster.store, "echo", [1] * 20)} == {200}
 
 
+def test_the_store_comes_back_with_everything(cluster):
+    deploy(cluster.store, "echo", ECHO)
+    cluster.start_worker("worker-1")
+    assert ask(cluster.store, "echo", 1).status == 200
+    cluster.store.kill()
+    cluster.store.start()
+    wait_until(cluster.answers, "the store answers", 30)
+    wait_until(lambda: cluster.state_of("worker-1") == "up", "its worker is found", 20)
+    assert ask(cluster.store, "echo", 2).body == b"2"
+    deploy(cluster.store, "later", SLOW)
+    assert ask(cluster.store, "later", 0).status == 200
+
+
 def test_a_second_node_of_a_name_is_turned_away(cluster):
     first = cluster.start_worker("worker-1")
     double = cluster.start("worker-1", "worker")
@@ -119,6 +141,7 @@ def test_a_node_of_another_cluster_is_turned_away(cluster):
     wait_until(lambda: "cluster" in cluster.store.log_text() and "refused" in cluster.store.log_text(),
                "the stranger is refused", 20)
     assert "worker-1" not in cluster.members()
+    wait_until(lambda: "no link with" in stranger.log_text(), "the stranger hears why", 20)
     assert stranger.process.poll() is None
 
 
