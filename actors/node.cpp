@@ -142,7 +142,7 @@ caf::error node::spawn_store(const fs::path& bundles, const std::shared_ptr<stor
                                                  reservable_of(settings_.worker.sandboxes_max));
   } else {
     const auto standing_in = system_.spawn<caf::detached>(remote_store, directory);
-    cluster_followers_.push_back(standing_in);
+    cluster_followers_.emplace_back(standing_in);
     actors_.store = standing_in;
   }
   detached_.push_back(caf::actor_cast<caf::actor>(actors_.store));
@@ -161,7 +161,7 @@ void node::spawn_balancer() {
   wanted.tenants = settings_.tenants;
   const auto balancing = system_.spawn(balancer, std::move(wanted));
   actors_.balancer = balancing;
-  cluster_followers_.push_back(balancing);
+  cluster_followers_.emplace_back(balancing);
   caf::anon_send(actors_.store, atom::follow::value, actors_.balancer);
 }
 

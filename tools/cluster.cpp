@@ -23,7 +23,7 @@ struct status_arguments {
 };
 
 /// Asks the node that the endpoint names.
-caf::expected<json::object> ask(const endpoint_option& endpoint, http_call call) {
+caf::expected<json::object> ask(const endpoint_option& endpoint, const http_call& call) {
   const auto client = endpoint.client();
   if (!client)
     return client.error();

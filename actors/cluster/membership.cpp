@@ -29,6 +29,7 @@ bool dials(const member& self, const std::string& other) {
 
 std::vector<acquaintance> acquaintances(const membership_state& st) {
   std::vector<acquaintance> all;
+  all.reserve(st.peers.size());
   for (const auto& [name, peer] : st.peers)
     all.push_back({name, peer.what.address});
   return all;
