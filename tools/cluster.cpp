@@ -100,6 +100,7 @@ int drain(const drain_arguments& given) {
 void add_cluster(CLI::App& program, action& chosen) {
   auto* command = program.add_subcommand("cluster", "The nodes of a cluster: which there are, and what they do.");
   command->require_subcommand(1);
+  command->footer("Examples:\n  troupe cluster status\n  troupe cluster drain n2");
 
   auto* asked = command->add_subcommand("status", "List the nodes, each as it describes itself.");
   auto wanted = std::make_shared<status_arguments>(*asked);
