@@ -19,24 +19,12 @@ config::node_address address_of(const hello& who, const std::string& seen_at) {
   return {who.address.empty() ? seen_at : who.address, who.port};
 }
 
-role_set roles_of(const config::settings& settings) {
-  const auto roles = config::parse_roles(settings.node.roles).value_or(config::node_roles{});
-  uint8_t bits = 0;
-  if (roles.balancer)
-    bits |= 1;
-  if (roles.worker)
-    bits |= 2;
-  if (roles.handler_store)
-    bits |= 4;
-  return role_set::from_bits(bits).value_or(role_set{});
-}
-
 hello hello_of(const config::settings& settings, const uuid& id) {
   hello mine;
   mine.cluster = settings.cluster.name;
   mine.name = settings.node.name;
   mine.version = TROUPE_VERSION;
-  mine.roles = roles_of(settings);
+  mine.roles = config::parse_roles(settings.node.roles).value(); // checked when the settings were read
   mine.id = id;
   mine.address = settings.cluster.advertise;
   mine.port = settings.cluster.port;

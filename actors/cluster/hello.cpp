@@ -7,7 +7,7 @@
 #include <msgpack.hpp>
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <utility>
 
 namespace troupe::cluster {
@@ -15,8 +15,10 @@ namespace troupe::cluster {
 namespace {
 
 constexpr std::string_view magic = "TRPE";
-constexpr uint8_t all_roles =
-  static_cast<uint8_t>(role::balancer) | static_cast<uint8_t>(role::worker) | static_cast<uint8_t>(role::handler_store);
+
+/// By bit, from the lowest. A bit keeps its meaning for good.
+constexpr bool config::node_roles::*roles_by_bit[] = {&config::node_roles::balancer, &config::node_roles::worker,
+                                                      &config::node_roles::handler_store};
 
 /// How many elements a hello of this protocol has.
 constexpr uint64_t hello_elements = 8;
@@ -53,7 +55,7 @@ bool is_word(std::string_view text, size_t bytes_max) {
 
 /// Reads what only this protocol's hellos hold; false when it is not as it should be.
 bool decode_rest(wire::msgpack_reader& from, hello& into) {
-  const auto roles = role_set::from_bits(from.integer().value_or(-1));
+  const auto roles = roles_from(from.integer().value_or(-1));
   const auto id = uuid::parse(from.text().value_or(""));
   const auto address = from.text();
   const auto port = from.integer();
@@ -84,22 +86,20 @@ std::string node_text(const hello& node) {
 
 } // namespace
 
-std::optional<role_set> role_set::from_bits(int64_t bits) noexcept {
-  if (bits < 0 || (bits & ~int64_t{all_roles}) != 0)
-    return std::nullopt;
-  role_set result;
-  result.bits_ = static_cast<uint8_t>(bits);
-  return result;
+uint8_t bits_of(config::node_roles roles) noexcept {
+  uint8_t bits = 0;
+  for (size_t i = 0; i < std::size(roles_by_bit); ++i)
+    bits |= static_cast<uint8_t>(roles.*roles_by_bit[i] ? 1U << i : 0U);
+  return bits;
 }
 
-std::string role_set::to_string() const {
-  constexpr std::array<std::pair<role, std::string_view>, 3> names{
-    {{role::balancer, "balancer"}, {role::worker, "worker"}, {role::handler_store, "handler store"}}};
-  std::string text;
-  for (const auto& [which, name] : names)
-    if (has(which))
-      text.append(text.empty() ? "" : ", ").append(name);
-  return text;
+std::optional<config::node_roles> roles_from(int64_t bits) noexcept {
+  if (bits < 0 || bits >> std::size(roles_by_bit) != 0)
+    return std::nullopt;
+  config::node_roles result;
+  for (size_t i = 0; i < std::size(roles_by_bit); ++i)
+    result.*roles_by_bit[i] = (bits >> i & 1) != 0;
+  return result;
 }
 
 std::string encode_frame(const hello& what) {
@@ -115,7 +115,7 @@ std::string encode_frame(const hello& what) {
   text(what.cluster);
   text(what.name);
   text(what.version);
-  to.pack_uint8(what.roles.bits());
+  to.pack_uint8(bits_of(what.roles));
   text(what.id.to_string());
   text(what.address);
   to.pack_uint16(what.port);

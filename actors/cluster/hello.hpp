@@ -1,9 +1,9 @@
 #pragma once
 
+#include "config/cluster.hpp"
 #include "config/ids.hpp"
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,40 +16,18 @@ namespace troupe::cluster {
 /// do not join.
 inline constexpr uint32_t protocol_version = 1;
 
-/// What a node does in the cluster.
-enum class role : uint8_t {
-  balancer = 1,
-  worker = 2,
-  handler_store = 4,
-};
+/// Roles as the bits of a hello.
+uint8_t bits_of(config::node_roles roles) noexcept;
 
-class role_set {
-public:
-  role_set() = default;
-  role_set(std::initializer_list<role> roles) {
-    for (const auto each : roles)
-      bits_ |= static_cast<uint8_t>(each);
-  }
-
-  /// nullopt when there is a bit that means nothing here.
-  static std::optional<role_set> from_bits(int64_t bits) noexcept;
-
-  bool has(role which) const noexcept { return (bits_ & static_cast<uint8_t>(which)) != 0; }
-  uint8_t bits() const noexcept { return bits_; }
-  std::string to_string() const; ///< "balancer, worker"
-
-  bool operator==(const role_set&) const = default;
-
-private:
-  uint8_t bits_ = 0;
-};
+/// nullopt when there is a bit that means nothing here.
+std::optional<config::node_roles> roles_from(int64_t bits) noexcept;
 
 struct hello {
   uint32_t protocol = protocol_version;
   std::string cluster; ///< a label (config/names.hpp), as is `name`
   std::string name;    ///< of the node
   std::string version; ///< of the program, for people
-  role_set roles;
+  config::node_roles roles;
   uuid id;             ///< of this start of the node: another one each time
   std::string address; ///< where others reach the node, an address or a DNS name; empty: where it is seen
   uint16_t port = 0;   ///< 0: nowhere

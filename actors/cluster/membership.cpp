@@ -129,12 +129,11 @@ void learn(self_pointer self, const std::vector<acquaintance>& of) {
 void welcome(self_pointer self, membership_actor whom, const member& what) {
   auto& st = self->state;
   self->monitor(whom);
-  const auto& peer = st.peers.insert_or_assign(what.name, membership_state::peer{std::move(whom), what}).first->second;
+  st.peers.insert_or_assign(what.name, membership_state::peer{std::move(whom), what});
   st.addresses[what.address] = {.name = what.name};
   spdlog::info("node {} has joined: {}, {} members", what.name, config::to_string(what.roles), st.peers.size() + 1);
   tell_door(st);
-  tell(self, peer);
-  tell_all(self); // of the new one's address
+  tell_all(self); // the new one of this node, and the others of its address
 }
 
 /// The door has let somebody in. Which node it is, its first announcement tells.

@@ -2,7 +2,7 @@
 
 #include "actors/balancer.hpp"
 
-#include "actor_fixture.hpp"
+#include "fake_worker.hpp"
 
 using namespace troupe;
 
@@ -10,7 +10,7 @@ namespace {
 
 /// Answers with the revision that it was told to run, and remembers what it was told to refuse.
 worker_actor::behavior_type fake_worker(worker_actor::pointer, std::vector<invocation>* refused) {
-  return {
+  return test::fake_worker(
     [](atom::invoke, invocation& call) {
       outcome result;
       result.id = call.id;
@@ -20,14 +20,7 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer, std::vector<invoc
     [refused](atom::refuse, const invocation& call, throttle why) -> caf::result<outcome> {
       refused->push_back(call);
       return make_throttled(why);
-    },
-    [](atom::update, const function_ptr&) {},
-    [](atom::remove, const std::string&, const std::string&) {},
-    [](atom::retire, const uuid&, const digest&) {},
-    [](atom::flush) { return caf::unit; },
-    [](atom::status) { return worker_status{}; },
-    [](atom::drain, caf::timespan) { return caf::unit; },
-  };
+    });
 }
 
 struct fixture : test::actor_fixture {

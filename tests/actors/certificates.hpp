@@ -2,15 +2,14 @@
 
 #include "actors/cluster/tls.hpp"
 
+#include "actor_fixture.hpp"
+
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <stdlib.h>
-
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -21,22 +20,14 @@ namespace troupe::cluster::test {
 class authority {
 public:
   explicit authority(const std::string& name = "test CA") {
-    std::string pattern = (std::filesystem::temp_directory_path() / "troupe-test-XXXXXX").string();
-    if (!::mkdtemp(pattern.data()))
-      throw std::runtime_error("no temporary directory");
-    directory_ = pattern;
     key_.reset(EVP_EC_gen("P-256"));
     certificate_ = make(name, "", key_.get(), nullptr);
     write(path("ca.pem"), certificate_.get());
   }
-  ~authority() {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
   authority(const authority&) = delete;
   authority& operator=(const authority&) = delete;
 
-  std::string path(const std::string& file) const { return (directory_ / file).string(); }
+  std::string path(const std::string& file) const { return (directory_.path / file).string(); }
 
   /// A node's files. Without a common name the certificate has `dns_name` alone.
   tls_files issue(const std::string& common_name, const std::string& dns_name = "") {
@@ -93,7 +84,7 @@ private:
       throw std::runtime_error("cannot write a certificate");
   }
 
-  std::filesystem::path directory_;
+  troupe::test::scratch_directory directory_;
   key key_;
   x509 certificate_;
   long serial_ = 0;

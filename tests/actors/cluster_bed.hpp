@@ -24,7 +24,7 @@ inline hello sample_hello(const std::string& name) {
   return {.cluster = "c",
           .name = name,
           .version = "0.1.0",
-          .roles = {role::balancer, role::worker},
+          .roles = {.balancer = true, .worker = true},
           .id = uuid::make(),
           .address = "127.0.0.1"};
 }

@@ -40,7 +40,7 @@ CAF_TEST(two nodes meet and know each other) {
   const auto& at_2 = n2->arrived.front();
   CAF_CHECK_EQUAL(at_1.who.name, "n2");
   CAF_CHECK_EQUAL(at_2.who.name, "n1");
-  CAF_CHECK(at_1.who.roles.has(role::worker));
+  CAF_CHECK(at_1.who.roles.worker);
   CAF_CHECK_EQUAL(at_1.who.port, n2->entry->port());
   CAF_CHECK_EQUAL(at_1.address, "127.0.0.1");
   CAF_CHECK_EQUAL(at_2.port, n1->entry->port());

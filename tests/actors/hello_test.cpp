@@ -19,7 +19,7 @@ hello sample(std::string name = "n2") {
   return {.cluster = "c",
           .name = std::move(name),
           .version = "0.1.0",
-          .roles = {role::worker, role::handler_store},
+          .roles = {.worker = true, .handler_store = true},
           .id = uuid::make(),
           .address = "10.0.0.2",
           .port = 7400};
@@ -153,14 +153,14 @@ CAF_TEST(a refusal is one line that can be shown) {
 }
 
 CAF_TEST(roles are read and written) {
-  const role_set both{role::balancer, role::worker};
-  CAF_CHECK(both.has(role::worker));
-  CAF_CHECK(!both.has(role::handler_store));
-  CAF_CHECK_EQUAL(both.to_string(), "balancer, worker");
-  CAF_CHECK(role_set::from_bits(both.bits()) == both);
-  CAF_CHECK(!role_set::from_bits(8));
-  CAF_CHECK(!role_set::from_bits(-1));
-  CAF_CHECK(!role_set::from_bits(256));
+  const config::node_roles both{.balancer = true, .worker = true};
+  CAF_CHECK_EQUAL(bits_of(both), 3u);
+  CAF_CHECK_EQUAL(bits_of({.handler_store = true}), 4u);
+  CAF_CHECK_EQUAL(to_string(both), "balancer, worker");
+  CAF_CHECK(roles_from(bits_of(both)) == both);
+  CAF_CHECK(!roles_from(8));
+  CAF_CHECK(!roles_from(-1));
+  CAF_CHECK(!roles_from(256));
 }
 
 CAF_TEST(who may not be in one cluster is told why) {

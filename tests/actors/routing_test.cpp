@@ -2,7 +2,7 @@
 
 #include "actors/balancer.hpp"
 
-#include "actor_fixture.hpp"
+#include "fake_worker.hpp"
 
 using namespace troupe;
 
@@ -16,7 +16,7 @@ struct played_worker {
 };
 
 worker_actor::behavior_type fake_worker(worker_actor::pointer self, played_worker* as) {
-  return {
+  return test::fake_worker(
     [self, as](atom::invoke, const invocation& call) -> caf::result<outcome> {
       ++as->asked;
       if (as->draining)
@@ -28,14 +28,7 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer self, played_worke
       result.payload = call.payload;
       return result;
     },
-    [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); },
-    [](atom::update, const function_ptr&) {},
-    [](atom::remove, const std::string&, const std::string&) {},
-    [](atom::retire, const uuid&, const digest&) {},
-    [](atom::flush) { return caf::unit; },
-    [](atom::status) { return worker_status{}; },
-    [](atom::drain, caf::timespan) { return caf::unit; },
-  };
+    [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); });
 }
 
 struct fixture : test::actor_fixture {

@@ -16,10 +16,10 @@
 using namespace troupe;
 using namespace troupe::cluster;
 using namespace std::chrono_literals;
-using test::authority;
-using test::cluster_bed;
-using test::sample_hello;
-using test::stranger;
+using cluster::test::authority;
+using cluster::test::cluster_bed;
+using cluster::test::sample_hello;
+using cluster::test::stranger;
 
 namespace {
 
@@ -32,10 +32,10 @@ bool contains(const std::string& text, std::string_view part) {
 struct fixture : cluster_bed {
   authority ca;
 
-  std::unique_ptr<test::node> open_tls(const std::string& name, const tls_files& files) {
+  std::unique_ptr<cluster::test::node> open_tls(const std::string& name, const tls_files& files) {
     return open({.mine = sample_hello(name), .tls = files});
   }
-  std::unique_ptr<test::node> open_tls(const std::string& name) { return open_tls(name, ca.issue(name)); }
+  std::unique_ptr<cluster::test::node> open_tls(const std::string& name) { return open_tls(name, ca.issue(name)); }
 
   /// Why the files cannot be used.
   static std::string fault(const tls_files& files) {
@@ -86,7 +86,7 @@ CAF_TEST(two nodes meet over TLS) {
 CAF_TEST(either side ends the link and nothing is left) {
   const auto n1 = open_tls("n1");
   const auto n2 = open_tls("n2");
-  const auto before = test::open_descriptors();
+  const auto before = cluster::test::open_descriptors();
   for (const bool dialling_side : {true, false}) {
     CAF_REQUIRE(meet(*n2, *n1));
     auto& ending = dialling_side ? *n2 : *n1;
@@ -97,12 +97,12 @@ CAF_TEST(either side ends the link and nothing is left) {
     CAF_CHECK_EQUAL(words, dialling_side ? "last words" : "firstlast words");
     CAF_CHECK(ends(other.arrived.at(0).socket.get()));
     other.arrived.clear();
-    CAF_CHECK(run_until([&] { return test::open_descriptors() == before; }));
+    CAF_CHECK(run_until([&] { return cluster::test::open_descriptors() == before; }));
   }
 }
 
 CAF_TEST(links outlive their doors and end with the io context) {
-  const auto before = test::open_descriptors();
+  const auto before = cluster::test::open_descriptors();
   {
     cluster_bed other;
     const auto n1 = other.open({.mine = sample_hello("n1"), .tls = ca.issue("n1")});
@@ -114,7 +114,7 @@ CAF_TEST(links outlive their doors and end with the io context) {
     CAF_CHECK_EQUAL(other.receive(n2->arrived.at(0).socket.get(), 5), "first");
     CAF_CHECK(other.exchange(n1->arrived.at(0).socket.get(), n2->arrived.at(0).socket.get(), 1000));
   }
-  CAF_CHECK_EQUAL(test::open_descriptors(), before);
+  CAF_CHECK_EQUAL(cluster::test::open_descriptors(), before);
 }
 
 CAF_TEST(a certificate has to be for the node) {
@@ -197,7 +197,7 @@ CAF_TEST(TLS on one side only is told) {
 
 CAF_TEST(silence and garbage end a TLS handshake) {
   const auto n1 = open({.mine = sample_hello("n1"), .tls = ca.issue("n1"), .handshake_timeout = 50ms});
-  const auto before = test::open_descriptors();
+  const auto before = cluster::test::open_descriptors();
   {
     const stranger silent{n1->entry->port()};
     CAF_CHECK(ends(silent.fd()));
@@ -208,7 +208,7 @@ CAF_TEST(silence and garbage end a TLS handshake) {
   }
   CAF_CHECK(run_until([&] { return n1->entry->stats().pending == 0; }));
   CAF_CHECK_EQUAL(n1->entry->stats().refused, 1u);
-  CAF_CHECK_EQUAL(test::open_descriptors(), before);
+  CAF_CHECK_EQUAL(cluster::test::open_descriptors(), before);
 }
 
 CAF_TEST(a link whose other side takes nothing ends) {
