@@ -45,6 +45,12 @@ caf::result<outcome> invoke(self_pointer self, invocation& call) {
   return self->delegate(st.worker, atom::invoke::value, std::move(call));
 }
 
+/// Sandboxes of the old revision end, unless the new one is the same to them.
+void forget(balancer_state& st, const function_version& old, const function_version& present) {
+  if (old.revision != present.revision)
+    st.table.forget(old.revision);
+}
+
 } // namespace
 
 balancer_inner::behavior_type balancer(self_pointer self, balancer_settings settings) {
@@ -60,12 +66,24 @@ balancer_inner::behavior_type balancer(self_pointer self, balancer_settings sett
     [self](atom::update, function_ptr& function) {
       auto& st = self->state;
       const auto& key = key_of(st, function->config.tenant, function->config.name);
+      if (const auto found = st.functions.find(key); found != st.functions.end())
+        forget(st, *found->second, *function);
       st.functions.insert_or_assign(key, std::move(function));
     },
     [self](atom::remove, const std::string& tenant, const std::string& name) {
-      self->state.functions.erase(key_of(self->state, tenant, name));
+      auto& st = self->state;
+      const auto found = st.functions.find(key_of(st, tenant, name));
+      if (found == st.functions.end())
+        return;
+      st.table.forget(found->second->revision);
+      st.functions.erase(found);
     },
     [self](atom::members, const std::vector<member>& all) { routing::learn(self, all); },
+    [self](atom::tick) { routing::tick(self); },
+    [self](atom::queued, uint64_t ticket) { routing::mark(self, ticket, false); },
+    [self](atom::begun, uint64_t ticket) { routing::mark(self, ticket, true); },
+    [self](atom::remaining, const uuid& revision, uint32_t left) { routing::count_remaining(self, revision, left); },
+    [self](atom::alive, uint64_t number) { routing::say_alive(self, number); },
   };
 }
 

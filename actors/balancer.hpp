@@ -24,8 +24,10 @@ struct string_hash : std::hash<std::string_view> {
 template <class T>
 using string_map = std::unordered_map<std::string, T, string_hash, std::equal_to<>>;
 
-/// What a balancer hears of its cluster.
-using balancer_inner = balancer_actor::extend<caf::reacts_to<atom::members, std::vector<member>>>;
+/// What a balancer hears of its cluster: who is there, and from workers what becomes of invocations.
+using balancer_inner = balancer_actor::extend<caf::reacts_to<atom::members, std::vector<member>>,
+                                              // To itself: time has passed.
+                                              caf::reacts_to<atom::tick>>::extend_with<dispatcher_actor>;
 
 struct balancer_settings {
   worker_actor worker; ///< of this node; empty when it has none

@@ -151,6 +151,7 @@ caf::result<function_version> change(self_pointer self, const std::string& tenan
   set_if(next.config.concurrency_max, what.concurrency_max);
   set_if(next.config.concurrency_reserved, what.concurrency_reserved);
   set_if(next.config.network, what.network);
+  set_if(next.config.idempotent, what.idempotent);
   if (auto err = check_concurrency(self->state, next.config, &present.config))
     return err;
   // How many may run is nothing to a sandbox: those that are warm stay so.

@@ -68,15 +68,17 @@ struct invocation {
   function_ptr function; ///< set by the balancer
   trigger_kind trigger = trigger_kind::http;
   bool wants_log = false;     ///< the outcome carries the log's tail
+  bool repeatable = false;    ///< the caller says that running it twice does no harm
   std::string payload;        ///< the event: JSON, not looked at by the node
   std::string client_context; ///< JSON, or empty
   uint64_t payload_bytes = 0; ///< of the event; stays when the payload has moved on
   int64_t received_ns = 0;    ///< since the epoch
+  uint64_t ticket = 0;        ///< whoever sends it to a worker wants to hear of it by this number; 0: does not
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, invocation& x) {
-    return f(x.id, x.tenant, x.name, x.function, x.trigger, x.wants_log, x.payload, x.client_context, x.payload_bytes,
-             x.received_ns);
+    return f(x.id, x.tenant, x.name, x.function, x.trigger, x.wants_log, x.repeatable, x.payload, x.client_context,
+             x.payload_bytes, x.received_ns, x.ticket);
   }
 };
 
@@ -109,13 +111,15 @@ struct function_change {
   caf::optional<uint32_t> concurrency_max; ///< concurrency_unset: none from now on
   caf::optional<uint32_t> concurrency_reserved;
   caf::optional<network_access> network;
+  caf::optional<bool> idempotent;
   caf::optional<std::string> zip;        ///< the new archive
   caf::optional<uuid> expected_revision; ///< fails with conflict when it is not the present one
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, function_change& x) {
     return f(x.handler, x.runtime, x.description, x.role, x.memory_mb, x.timeout_s, x.environment,
-             x.ephemeral_storage_mb, x.concurrency_max, x.concurrency_reserved, x.network, x.zip, x.expected_revision);
+             x.ephemeral_storage_mb, x.concurrency_max, x.concurrency_reserved, x.network, x.idempotent, x.zip,
+             x.expected_revision);
   }
 };
 
@@ -216,6 +220,10 @@ namespace troupe::atom {
 using invoke = caf::atom_constant<caf::atom("invoke")>;
 using refuse = caf::atom_constant<caf::atom("refuse")>;
 using again = caf::atom_constant<caf::atom("again")>;
+using queued = caf::atom_constant<caf::atom("queued")>;
+using begun = caf::atom_constant<caf::atom("begun")>;
+using remaining = caf::atom_constant<caf::atom("remaining")>;
+using alive = caf::atom_constant<caf::atom("alive")>;
 using idle = caf::atom_constant<caf::atom("idle")>;
 using ready = caf::atom_constant<caf::atom("ready")>;
 using gone = caf::atom_constant<caf::atom("gone")>;
@@ -261,12 +269,28 @@ using sandbox_actor = caf::typed_actor<
   // Ends the process, and the actor with it.
   caf::reacts_to<atom::stop>>;
 
+/// Sends invocations to workers, and hears from them what becomes of those with a ticket before their outcome is there.
+using dispatcher_actor = caf::typed_actor<
+  // The invocation of that ticket waits: it has not begun.
+  caf::reacts_to<atom::queued, uint64_t>,
+  // Now it begins.
+  caf::reacts_to<atom::begun, uint64_t>,
+  // Idle sandboxes of that revision have ended: so many are left there.
+  caf::reacts_to<atom::remaining, uuid, uint32_t>,
+  // The worker asks for a sign of life; the number comes back to it in an `alive`.
+  caf::reacts_to<atom::alive, uint64_t>>;
+
 /// Owns one node's sandboxes and its memory budget.
 using worker_actor = caf::typed_actor<
-  // Runs the invocation in a sandbox of its version; fails with too_many_requests, shutting_down or sandbox_failed.
+  // Runs the invocation in a sandbox of its version; fails with too_many_requests, with shutting_down when it has not
+  // begun and another worker may have it, with node_lost when it was ended half-way, or with sandbox_failed.
   caf::replies_to<atom::invoke, invocation>::with<outcome>,
   // From the balancer: records the invocation as refused for that reason, and answers with it. Nothing is run.
   caf::replies_to<atom::refuse, invocation, throttle>::with<outcome>,
+  // From a balancer, before its first invocation: it wants to hear of its tickets.
+  caf::reacts_to<atom::follow, dispatcher_actor>,
+  // From a balancer: the number that the worker has sent to it last.
+  caf::reacts_to<atom::alive, uint64_t>,
   // From the handler store: a function is new or has changed, and may want sandboxes kept for it.
   caf::reacts_to<atom::update, function_ptr>,
   // From the handler store: a function is gone (tenant, name).
@@ -336,6 +360,7 @@ using ledger_actor = caf::typed_actor<
 CAF_BEGIN_TYPE_ID_BLOCK(troupe_handles, caf::id_block::troupe::end)
 
   CAF_ADD_TYPE_ID(troupe_handles, (troupe::sandbox_actor))
+  CAF_ADD_TYPE_ID(troupe_handles, (troupe::dispatcher_actor))
   CAF_ADD_TYPE_ID(troupe_handles, (troupe::worker_actor))
   CAF_ADD_TYPE_ID(troupe_handles, (troupe::balancer_actor))
   CAF_ADD_TYPE_ID(troupe_handles, (troupe::handler_store_actor))

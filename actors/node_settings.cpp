@@ -80,6 +80,7 @@ worker_settings worker_settings_of(const config::settings& settings) {
   result.idle_timeout = settings.worker.idle_timeout;
   result.freeze_after = settings.worker.freeze_after;
   result.flush_interval = settings.ledger.flush_interval;
+  result.silence_max = settings.cluster.death_after / 2;
   return result;
 }
 

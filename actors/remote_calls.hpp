@@ -3,6 +3,7 @@
 #include "actors/messages.hpp"
 #include "actors/worker_table.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <unordered_map>
 #include <utility>
@@ -18,18 +19,24 @@ public:
     invocation call;
     caf::typed_response_promise<outcome> promise;
     troupe::trip trip;
-    uint32_t sent = 0; ///< to how many workers so far
+    std::chrono::steady_clock::time_point deadline; ///< by then whoever waits is answered in any case
+    uint32_t sent = 0;                              ///< to how many workers so far
+    bool begun = true;                              ///< as long as the worker has not said that it waits
   };
 
-  uint64_t put(entry what);
+  /// Gives the invocation a ticket that no other one has had.
+  entry& put(entry what);
 
   /// nullptr when it has been taken out since.
-  const entry* find(uint64_t ticket) const;
+  entry* find(uint64_t ticket);
 
   entry take(uint64_t ticket);
 
   /// Those that went to a worker.
   std::vector<uint64_t> sent_to(worker_index worker) const;
+
+  /// Those whose deadline has come.
+  std::vector<uint64_t> late(std::chrono::steady_clock::time_point now) const;
 
 private:
   std::unordered_map<uint64_t, entry> entries_;

@@ -21,9 +21,16 @@ run_end end_of(const outcome& result) {
 
 void send(self_pointer self, remote_calls::entry what);
 
-/// A worker that takes nothing new has not run it: another one may.
-bool may_go_elsewhere(const caf::error& why) {
-  return code_of(why) == errc::shutting_down;
+/// Whether another worker may have what this one has not brought to an end.
+bool may_go_elsewhere(const remote_calls::entry& what) {
+  return !what.begun || what.call.repeatable || what.call.function->config.idempotent;
+}
+
+void send_elsewhere(self_pointer self, remote_calls::entry what, caf::error why) {
+  if (what.sent < limits::workers_asked_max && self->clock().now() < what.deadline)
+    send(self, std::move(what));
+  else
+    what.promise.deliver(std::move(why));
 }
 
 void come_back(self_pointer self, uint64_t ticket, outcome& result) {
@@ -40,36 +47,48 @@ void fail(self_pointer self, uint64_t ticket, caf::error& why) {
   if (st.away.find(ticket) == nullptr)
     return;
   auto back = st.away.take(ticket);
-  st.table.answered(back.trip, run_end::refused);
-  if (may_go_elsewhere(why) && back.sent < limits::workers_asked_max)
-    send(self, std::move(back));
+  const bool ended_half_way = code_of(why) == errc::node_lost;
+  st.table.answered(back.trip, ended_half_way ? run_end::broken : run_end::refused);
+  if (code_of(why) == errc::shutting_down) // it takes nothing new, and has not begun this
+    back.begun = false;
+  if ((ended_half_way || !back.begun) && may_go_elsewhere(back))
+    send_elsewhere(self, std::move(back), std::move(why));
   else
     back.promise.deliver(std::move(why));
 }
 
 void send(self_pointer self, remote_calls::entry what) {
   auto& st = self->state;
-  const auto chosen = st.choose.choose(st.table, what.call.function->revision, st.random);
+  const auto& revision = what.call.function->revision;
+  const auto chosen = st.choose.choose(st.table, revision, st.random);
   if (!chosen) {
     what.promise.deliver(make_error(errc::unavailable, "no worker takes invocations at the moment"));
     return;
   }
-  what.trip = st.table.sent(*chosen, what.call.function->revision);
+  what.trip = st.table.sent(*chosen, revision);
+  what.begun = true;
   ++what.sent;
-  auto call = what.call;
-  const auto ticket = st.away.put(std::move(what));
+  auto call = st.away.put(std::move(what)).call;
+  const auto ticket = call.ticket;
   // No time limit: when the node is lost, `lose` answers.
   self->request(st.workers[*chosen], caf::infinite, atom::invoke::value, std::move(call))
     .then([self, ticket](outcome& result) { come_back(self, ticket, result); },
           [self, ticket](caf::error& why) { fail(self, ticket, why); });
 }
 
-void lose(self_pointer self, worker_index worker) {
-  auto& st = self->state;
+/// The worker is gone. What was there is added to `lost`.
+void lose(balancer_state& st, worker_index worker, std::vector<remote_calls::entry>& lost) {
   st.workers[worker] = worker_actor{};
   st.table.remove(worker);
   for (const auto ticket : st.away.sent_to(worker))
-    st.away.take(ticket).promise.deliver(make_error(errc::node_lost));
+    lost.push_back(st.away.take(ticket));
+}
+
+void make_up_for(self_pointer self, remote_calls::entry lost) {
+  if (may_go_elsewhere(lost))
+    send_elsewhere(self, std::move(lost), make_error(errc::node_lost));
+  else
+    lost.promise.deliver(make_error(errc::node_lost));
 }
 
 void meet(self_pointer self, const member& who) {
@@ -80,19 +99,36 @@ void meet(self_pointer self, const member& who) {
   if (st.workers.size() <= *index)
     st.workers.resize(*index + 1);
   st.workers[*index] = who.worker;
+  self->send(who.worker, atom::follow::value, caf::actor_cast<dispatcher_actor>(self));
+}
+
+constexpr auto tick_interval = std::chrono::milliseconds{250};
+
+/// The worker that sent the message that is being handled.
+std::optional<worker_index> sender_of(self_pointer self) {
+  const auto& workers = self->state.workers;
+  const auto who = caf::actor_cast<caf::actor_addr>(self->current_sender());
+  const auto found = std::ranges::find_if(workers, [&](const auto& each) { return each && each.address() == who; });
+  if (found == workers.end())
+    return std::nullopt;
+  return static_cast<worker_index>(found - workers.begin());
 }
 
 } // namespace
 
 void learn(self_pointer self, const std::vector<member>& all) {
   auto& st = self->state;
-  st.clustered = st.clustered || all.size() > 1;
+  if (!st.clustered && all.size() > 1) {
+    st.clustered = true;
+    tick(self);
+  }
   const auto has = [&](worker_index index) {
     return std::ranges::any_of(all, [&](const member& who) { return who.worker && who.worker == st.workers[index]; });
   };
+  std::vector<remote_calls::entry> lost;
   for (worker_index index = 0; index < st.workers.size(); ++index)
     if (st.workers[index] && !has(index))
-      lose(self, index);
+      lose(st, index, lost);
   for (const auto& who : all) {
     if (!who.worker)
       continue;
@@ -102,12 +138,42 @@ void learn(self_pointer self, const std::vector<member>& all) {
       st.table.report(
         *index, {who.load.busy, who.load.waiting, who.load.idle + who.load.busy + who.load.starting, who.draining});
   }
+  for (auto& each : lost) // now that it is known who else is there
+    make_up_for(self, std::move(each));
 }
 
 caf::result<outcome> dispatch(self_pointer self, invocation& call) {
   auto promise = self->make_response_promise<outcome>();
-  send(self, {std::move(call), promise, {}, 0});
+  const auto deadline =
+    self->clock().now() + std::chrono::seconds{call.function->config.timeout_s} + limits::answer_grace;
+  send(self, {std::move(call), promise, {}, deadline});
   return promise;
+}
+
+void mark(self_pointer self, uint64_t ticket, bool begun) {
+  if (auto* known = self->state.away.find(ticket))
+    known->begun = begun;
+}
+
+void count_remaining(self_pointer self, const uuid& revision, uint32_t sandboxes) {
+  if (const auto worker = sender_of(self))
+    self->state.table.remaining(*worker, revision, sandboxes);
+}
+
+void say_alive(self_pointer self, uint64_t number) {
+  if (const auto worker = sender_of(self))
+    self->send(self->state.workers[*worker], atom::alive::value, number);
+}
+
+void tick(self_pointer self) {
+  auto& st = self->state;
+  self->delayed_send(self, tick_interval, atom::tick::value);
+  for (const auto ticket : st.away.late(self->clock().now())) {
+    auto late = st.away.take(ticket);
+    st.table.answered(late.trip, run_end::refused);
+    late.promise.deliver(make_error(errc::node_lost, "the worker has not answered in time: it may have run, so send it "
+                                                     "again only if that does no harm"));
+  }
 }
 
 } // namespace troupe::routing

@@ -196,7 +196,7 @@ invocation_status status_of(reason why, const handlers::sandbox_death& death) {
 void answer_for_death(self_pointer self, reason why, const handlers::sandbox_death& death, sandbox_end& last) {
   auto& st = self->state;
   if (why == reason::stopped) {
-    st.promise.deliver(make_error(errc::shutting_down, "the node stopped before the function had ended"));
+    st.promise.deliver(make_error(errc::node_lost, "the node stopped before the function had ended"));
     return;
   }
   st.what.status = status_of(why, death);

@@ -51,6 +51,8 @@ using worker_inner = worker_actor::extend<
   caf::reacts_to<atom::frozen, sandbox_slot, uint64_t>,
   // From a sandbox that has ended before it could run this: it goes to the head of the queue.
   caf::replies_to<atom::again, invocation>::with<outcome>,
+  // To itself: balancers are asked for a sign of life.
+  caf::reacts_to<atom::alive>,
   // To itself: time has passed; the number tells the tick that was asked for last.
   caf::reacts_to<atom::tick, uint64_t>>;
 

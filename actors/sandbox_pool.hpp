@@ -173,6 +173,12 @@ public:
   /// Whether the revision has sandboxes or waiting invocations.
   bool knows(const uuid& revision) const { return groups_.contains(revision); }
 
+  /// Its sandboxes, in any state.
+  uint32_t sandboxes_of(const uuid& revision) const {
+    const auto found = groups_.find(revision);
+    return found == groups_.end() ? 0 : found->second->live;
+  }
+
   bool empty() const noexcept { return groups_.empty(); }
   uint32_t waiting() const noexcept { return waiting_; }
   uint32_t count(state which) const noexcept { return counts_[static_cast<size_t>(which)]; }

@@ -15,13 +15,19 @@ public:
   struct entry {
     invocation call;
     caf::typed_response_promise<outcome> promise;
+    caf::strong_actor_ptr sender;
+    bool told = false; ///< the sender knows that it waits
   };
 
   /// A number that no other one has had.
   call_ticket next_ticket() noexcept { return ++last_; }
 
-  void put(call_ticket ticket, invocation call, caf::typed_response_promise<outcome> promise) {
-    entries_.emplace(ticket, entry{std::move(call), std::move(promise)});
+  void put(call_ticket ticket, entry what) { entries_.emplace(ticket, std::move(what)); }
+
+  /// nullptr when it has been taken out since.
+  entry* find(call_ticket ticket) {
+    const auto found = entries_.find(ticket);
+    return found == entries_.end() ? nullptr : &found->second;
   }
 
   entry take(call_ticket ticket) { return std::move(entries_.extract(ticket).mapped()); }

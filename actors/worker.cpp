@@ -1,22 +1,21 @@
 #include "actors/worker.hpp"
 
+#include "actors/worker_steps.hpp"
 #include "config/errc.hpp"
 
 #include <spdlog/spdlog.h>
 
 namespace troupe {
 
+namespace working {
+
 namespace {
 
 using namespace std::chrono_literals;
-using self_pointer = worker_inner::stateful_pointer<worker_state>;
 using std::chrono::steady_clock;
 
 constexpr auto hold_interval = 2ms; ///< between looks at a queue that waits for time to pass
 constexpr auto sweep_interval = 1s; ///< between looks at idle sandboxes
-
-void settle(self_pointer self);
-void forget_unused(self_pointer self);
 
 // -- records ---------------------------------------------------------------------------------------------------------
 
@@ -27,6 +26,8 @@ void flush(self_pointer self) {
   self->send(st.settings.ledger, atom::append::value, std::exchange(st.records, {}));
   st.records.reserve(limits::ledger_batch_max);
 }
+
+} // namespace
 
 void keep(self_pointer self, usage_record&& record) {
   auto& st = self->state;
@@ -39,79 +40,25 @@ void keep(self_pointer self, usage_record&& record) {
     flush(self);
 }
 
-// -- starting --------------------------------------------------------------------------------------------------------
+// -- the pool's actions ----------------------------------------------------------------------------------------------
 
-void start_failed(self_pointer self, const sandbox_pool::start& what, const caf::error& why) {
-  auto& st = self->state;
-  const bool for_copies = what.role == handlers::sandbox_role::its_template;
-  spdlog::error("no {} for {}: {}", for_copies ? "template" : "sandbox",
-                st.revisions[what.revision].function->config.name, what_of(why));
-  st.pool.gone(what.slot, steady_clock::now());
-  // Without a template those who wait get sandboxes all the same.
-  if (const auto ticket = for_copies ? std::nullopt : st.pool.take_waiting(what.revision)) {
-    // What the machine does not offer, its operator can change: that is told. What went wrong inside is logged only.
-    const bool lacking = code_of(why) == errc::not_supported;
-    st.waiting.fail(*ticket,
-                    make_error(errc::sandbox_failed, lacking ? what_of(why) : "the sandbox could not be started"));
-  }
-  settle(self);
-  forget_unused(self);
-}
-
-void launch(self_pointer self, const sandbox_pool::start& what) {
-  auto& st = self->state;
-  const auto& [slot, revision, role, copy_of] = what;
-  const auto& known = st.revisions[revision];
-  auto spec = spec_of(*known.function, known.bundle_dir);
-  spec.role = role;
-  if (copy_of && st.sandboxes[*copy_of].process)
-    spec.copy_of = st.sandboxes[*copy_of].process->slot;
-  const auto ordered = steady_clock::now();
-  // No time limit here and below: the launcher has its own, an answer that came later would be a sandbox that nobody
-  // owns, and the clock would keep whoever asked until then.
-  self->request(st.settings.launcher, caf::infinite, atom::launch::value, std::move(spec))
-    .then(
-      [self, what, ordered](const process_ptr& process) {
-        auto& state = self->state;
-        sandbox_settings settings{state.settings.io,
-                                  caf::actor_cast<worker_inner>(self),
-                                  state.settings.launcher,
-                                  state.settings.ledger,
-                                  state.settings.books,
-                                  answer_order_of(state.settings.flush_interval),
-                                  state.settings.freeze_after,
-                                  what.slot,
-                                  state.revisions[what.revision].function,
-                                  ordered,
-                                  what.role};
-        if (state.sandboxes.size() <= what.slot)
-          state.sandboxes.resize(what.slot + 1);
-        state.sandboxes[what.slot] = {self->spawn<caf::monitored>(sandbox, std::move(settings), process), process};
-      },
-      [self, what](const caf::error& why) { start_failed(self, what, why); });
-}
+namespace {
 
 void carry_out(self_pointer self, const sandbox_pool::start& what) {
-  auto& known = self->state.revisions[what.revision];
-  if (!known.bundle_dir.empty()) {
-    launch(self, what);
-    return;
-  }
-  self->request(self->state.settings.store, caf::infinite, atom::unpack::value, known.function->bundle)
-    .then(
-      [self, what](std::string& dir) {
-        self->state.revisions[what.revision].bundle_dir = std::move(dir);
-        launch(self, what);
-      },
-      [self, what](const caf::error& why) { start_failed(self, what, why); });
+  start(self, what);
 }
-
-// -- the pool's other actions ----------------------------------------------------------------------------------------
 
 void carry_out(self_pointer self, const sandbox_pool::give& what) {
   auto& st = self->state;
-  auto [call, promise] = st.waiting.take(what.call);
-  promise.delegate(caf::actor_cast<sandbox_actor>(st.sandboxes[what.slot].actor), atom::invoke::value, std::move(call));
+  auto waiting = st.waiting.take(what.call);
+  if (!is_heard(self, waiting.call, waiting.sender)) {
+    waiting.promise.deliver(make_error(errc::shutting_down));
+    st.pool.idle(what.slot, {}, steady_clock::now());
+    return;
+  }
+  tell_begun(self, waiting);
+  waiting.promise.delegate(caf::actor_cast<sandbox_actor>(st.sandboxes[what.slot].actor), atom::invoke::value,
+                           std::move(waiting.call));
 }
 
 void carry_out(self_pointer self, const sandbox_pool::stop& what) {
@@ -131,8 +78,8 @@ void refuse(self_pointer self, const invocation& call, caf::typed_response_promi
 
 /// One that has been waiting, and has to leave the queue.
 void turn_away(self_pointer self, call_ticket ticket, throttle why) {
-  auto [call, promise] = self->state.waiting.take(ticket);
-  refuse(self, call, promise, why);
+  auto what = self->state.waiting.take(ticket);
+  refuse(self, what.call, what.promise, why);
 }
 
 /// Asks for a tick when the passing of time will bring something to do, and none is under way that comes in time.
@@ -191,7 +138,8 @@ void tick(self_pointer self, uint64_t number) {
 
 // -- the end ---------------------------------------------------------------------------------------------------------
 
-/// Forgets the revisions without sandboxes; their bundles may go when they are no longer deployed.
+} // namespace
+
 void forget_unused(self_pointer self) {
   auto& st = self->state;
   std::erase_if(st.revisions, [&](const auto& known) { return !st.pool.knows(known.first); });
@@ -206,6 +154,8 @@ void forget_unused(self_pointer self) {
   });
 }
 
+namespace {
+
 void finish_drain(self_pointer self) {
   auto& st = self->state;
   if (!st.draining || !st.pool.empty())
@@ -215,7 +165,8 @@ void finish_drain(self_pointer self) {
     promise.deliver(caf::unit);
 }
 
-/// Carries out all that the pool wants done; the end of every handler that told the pool something.
+} // namespace
+
 void settle(self_pointer self) {
   auto& st = self->state;
   const auto now = steady_clock::now();
@@ -225,35 +176,17 @@ void settle(self_pointer self) {
   finish_drain(self);
 }
 
-/// A handler that did not load answers one of those who waited for it.
-void answer_failed_start(self_pointer self, const uuid& revision, failed_start& failed) {
-  auto& st = self->state;
-  const auto ticket = st.pool.take_waiting(revision);
-  if (!ticket)
-    return;
-  auto [call, promise] = st.waiting.take(*ticket);
-  if (failed.document.empty())
-    failed.document = failed.what.status == invocation_status::timeout
-                      ? init_timeout_document(call)
-                      : failure_document(call, failed.what.status, failed.death);
-  failed.what.queued = since_received(call) - failed.what.init;
-  failed.what.bytes_out = failed.document.size();
-  auto record = st.settings.books.record(call, failed.what);
-  outcome result{call.id, failed.what.status, std::move(failed.document), {}, record.version, record.run_ns, true};
-  if (call.wants_log)
-    result.log_tail = framed_log(record, std::move(failed.log));
-  answer(self, answer_order_of(st.settings.flush_interval), st.settings.ledger, promise, std::move(result),
-         std::move(record), [self](usage_record&& left) { keep(self, std::move(left)); });
-}
-
 // -- messages --------------------------------------------------------------------------------------------------------
+
+namespace {
 
 enum class arrival : uint8_t { first, again };
 
 caf::result<outcome> take(self_pointer self, invocation& call, arrival which) {
   auto& st = self->state;
+  const auto sender = self->current_sender(); // before the promise, which takes it
   auto promise = self->make_response_promise<outcome>();
-  if (st.draining) {
+  if (st.draining || !is_heard(self, call, sender)) {
     promise.deliver(make_error(errc::shutting_down));
     return promise;
   }
@@ -272,8 +205,9 @@ caf::result<outcome> take(self_pointer self, invocation& call, arrival which) {
   auto& known = st.revisions[call.function->revision];
   if (!known.function)
     known.function = call.function;
-  st.waiting.put(ticket, std::move(call), promise);
+  st.waiting.put(ticket, {std::move(call), promise, sender});
   settle(self);
+  tell_waiting(self, ticket);
   return promise;
 }
 
@@ -283,15 +217,19 @@ void bid_farewell(self_pointer self, sandbox_end& last) {
     keep(self, std::move(*last.record));
   self->send(std::exchange(st.sandboxes[last.slot], {}).actor, atom::stop::value);
   st.pool.gone(last.slot, steady_clock::now());
+  tell_remaining(self, last.revision);
   if (last.failed)
     answer_failed_start(self, last.revision, *last.failed);
   settle(self);
   forget_unused(self);
 }
 
-/// An actor that ended without its farewell, which is a bug: its process has to go all the same.
+/// A balancer is gone, or a sandbox's actor that ended without its farewell, which is a bug: its process has to go all
+/// the same.
 void miss(self_pointer self, const caf::down_msg& down) {
   auto& st = self->state;
+  if (lose_follower(self, down.source))
+    return;
   if (!down.reason || down.reason == caf::exit_reason::normal)
     return;
   const auto found = std::find_if(st.sandboxes.begin(), st.sandboxes.end(),
@@ -339,7 +277,10 @@ caf::result<caf::unit_t> drain(self_pointer self, caf::timespan patience) {
 
 } // namespace
 
-worker_inner::behavior_type worker(self_pointer self, worker_settings settings) {
+} // namespace working
+
+worker_inner::behavior_type worker(working::self_pointer self, worker_settings settings) {
+  using namespace working;
   self->state.pool = sandbox_pool{settings.pool};
   self->state.settings = std::move(settings);
   self->set_down_handler([self](const caf::down_msg& down) { miss(self, down); });
@@ -350,6 +291,8 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
       tick_soon(self);
       return make_throttled(why);
     },
+    [self](atom::follow, const dispatcher_actor& who) { follow(self, who); },
+    [self](atom::alive, uint64_t asked_ns) { hear_of_life(self, asked_ns); },
     [self](atom::update, const function_ptr& function) {
       const auto& config = function->config;
       self->state.pool.reserve(config.tenant, config.name, config.concurrency_reserved,
@@ -389,6 +332,7 @@ worker_inner::behavior_type worker(self_pointer self, worker_settings settings) 
     [self](atom::gone, sandbox_end& last) { bid_farewell(self, last); },
     [self](atom::again, invocation& call) { return take(self, call, arrival::again); },
     [self](atom::tick, uint64_t number) { tick(self, number); },
+    [self](atom::alive) { ask_for_life(self); },
   };
 }
 

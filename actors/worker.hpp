@@ -18,6 +18,9 @@ struct worker_settings {
   std::chrono::milliseconds idle_timeout{600'000};
   std::chrono::milliseconds freeze_after{10};
   std::chrono::milliseconds flush_interval{100}; ///< how long a record may wait here; 0: none waits
+  /// How long after its last sign of life a balancer's invocations are begun. Shorter than the time after which that
+  /// takes this node for lost, so that it may give them to others then.
+  std::chrono::milliseconds silence_max{1000};
 };
 
 struct worker_state {
@@ -33,6 +36,12 @@ struct worker_state {
     process_ptr process;
   };
 
+  /// A balancer, and until when its invocations may be begun unless it is heard again.
+  struct follower {
+    dispatcher_actor handle;
+    std::chrono::steady_clock::time_point heard_until;
+  };
+
   worker_settings settings;
   sandbox_pool pool;
   waiting_calls waiting;
@@ -43,6 +52,8 @@ struct worker_state {
   uint64_t expected_tick = 0;               ///< the number of the one that counts
   std::chrono::steady_clock::time_point next_tick = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point next_sweep{};
+  std::vector<follower> followers; ///< balancers that send invocations with tickets
+  bool asks_for_life = false;      ///< there are such, and they are asked from time to time
   bool draining = false;
   std::chrono::steady_clock::time_point drain_until = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point flush_due;

@@ -185,6 +185,8 @@ void read_own_members(json_fields& fields, function_change& change) {
   else
     change.concurrency_max = fields.number("MaximumConcurrency", 0, limits::concurrency_max);
   change.concurrency_reserved = fields.number("ReservedConcurrency", 0, limits::concurrency_max);
+  if (fields.find("Idempotent"))
+    change.idempotent = fields.flag("Idempotent");
 }
 
 caf::optional<uuid> read_revision(json_fields& fields) {
@@ -258,6 +260,7 @@ caf::expected<create_input> parse_create(std::string_view body) {
   config.network = own.network.value_or(network_access::none);
   config.concurrency_max = own.concurrency_max.value_or(storage::concurrency_unset);
   config.concurrency_reserved = own.concurrency_reserved.value_or(0U);
+  config.idempotent = own.idempotent.value_or(false);
   check_architectures(fields);
   refuse_absent_features(fields);
   if (const auto* code = fields.object("Code"))

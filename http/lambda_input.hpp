@@ -21,7 +21,7 @@ struct create_input {
 caf::expected<create_input> parse_create(std::string_view body);
 
 /// UpdateFunctionConfiguration. Besides AWS's members it takes ours, as CreateFunction does: Network ("none" or
-/// "egress"), MaximumConcurrency (a number or "none") and ReservedConcurrency.
+/// "egress"), MaximumConcurrency (a number or "none"), ReservedConcurrency and Idempotent (true or false).
 caf::expected<function_change> parse_configuration(std::string_view body);
 
 /// PutFunctionConcurrency: the number is both reserved and the maximum.

@@ -51,6 +51,8 @@ json::object function_configuration(const storage::function_version& function) {
     out["MaximumConcurrency"] = config.concurrency_max;
   if (config.concurrency_reserved > 0)
     out["ReservedConcurrency"] = config.concurrency_reserved;
+  if (config.idempotent)
+    out["Idempotent"] = true;
   return out;
 }
 

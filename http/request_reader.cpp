@@ -66,7 +66,11 @@ void request_reader::parser::on_field_impl(field name, text name_text, text valu
       break;
     case field::expect: request.expects_continue = beast::iequals(value, "100-continue"); break;
     case field::unknown:
-      if (name_text.size() < 14 || (name_text[0] | 0x20) != 'x')
+      if (name_text.size() < 14)
+        break;
+      if ((name_text[0] | 0x20) == 'i' && beast::iequals(name_text, "Idempotency-Key"))
+        request.has_idempotency_key = !value.empty();
+      if ((name_text[0] | 0x20) != 'x')
         break;
       if (beast::iequals(name_text, "X-Amz-Invocation-Type"))
         assign(request.invocation_type, value);
@@ -124,6 +128,7 @@ void request_reader::restart() {
   request_.tenant.clear();
   request_.body.clear();
   request_.expects_continue = false;
+  request_.has_idempotency_key = false;
   state_ = progress::header;
   header_bytes_ = 0;
   skipped_line_ = false;

@@ -20,7 +20,8 @@ struct request {
   std::string invocation_type; ///< X-Amz-Invocation-Type
   std::string log_type;        ///< X-Amz-Log-Type
   std::string client_context;  ///< X-Amz-Client-Context, base64
-  std::string tenant;          ///< X-Troupe-Tenant, not checked (http/tenant.hpp); empty: none
+  bool has_idempotency_key = false;
+  std::string tenant; ///< X-Troupe-Tenant, not checked (http/tenant.hpp); empty: none
   std::string body;
   bool http_1_1 = true;
   bool keep_alive = true;

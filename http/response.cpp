@@ -18,7 +18,7 @@ constexpr std::string_view constant_fields =
   "Access-Control-Allow-Headers: Content-Type, Content-Range, Content-Disposition, Content-Description, "
   "X-Requested-With, Authorization, X-Amz-Client-Context, X-Amz-Content-Sha256, X-Amz-Date, X-Amz-Invocation-Type, "
   "X-Amz-Log-Type, X-Amz-Security-Token, X-Amz-User-Agent, Amz-Sdk-Invocation-Id, Amz-Sdk-Request, "
-  "X-Troupe-Tenant\r\n"
+  "X-Troupe-Tenant, Idempotency-Key\r\n"
   "Access-Control-Expose-Headers: X-Amz-Executed-Version, X-Amz-Function-Error, X-Amz-Log-Result, X-Amzn-ErrorType, "
   "X-Amzn-RequestId, Retry-After\r\n";
 
@@ -92,7 +92,7 @@ void set_error(response& out, dialect speaks, const caf::error& error) {
     append_reason(out.body, "Reason", error);
     out.body += "}";
   }
-  if (face.http_status == 429 || face.http_status == 503)
+  if (face.http_status == 429 || face.http_status == 502 || face.http_status == 503)
     out.add_field("Retry-After", retry_after_s);
 }
 

@@ -29,6 +29,7 @@ invocation make_invocation(exchange& x, std::string name, trigger_kind trigger) 
   call.tenant = x.tenant;
   call.name = std::move(name);
   call.trigger = trigger;
+  call.repeatable = x.in.has_idempotency_key;
   call.payload = std::move(x.in.body);
   if (call.payload.empty())
     call.payload = "{}";

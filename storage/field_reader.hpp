@@ -24,7 +24,7 @@ inline bool put(std::string& member, std::string_view value) {
 }
 
 template <class Integer>
-  requires std::is_integral_v<Integer>
+  requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>)
 bool put(Integer& member, uint64_t value) {
   if (!std::in_range<Integer>(value))
     return false;
@@ -33,7 +33,7 @@ bool put(Integer& member, uint64_t value) {
 }
 
 template <class Integer>
-  requires std::is_integral_v<Integer>
+  requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>)
 bool put(Integer& member, int64_t value) {
   if (!std::in_range<Integer>(value))
     return false;
@@ -44,6 +44,11 @@ bool put(Integer& member, int64_t value) {
 inline bool put(invocation_status& member, uint64_t value) {
   member = static_cast<invocation_status>(value);
   return value <= static_cast<uint64_t>(invocation_status::throttled);
+}
+
+inline bool put(bool& member, uint64_t value) {
+  member = value == 1;
+  return value <= 1;
 }
 
 inline bool put(network_access& member, uint64_t value) {

@@ -19,6 +19,7 @@ void function_fields(Visitor&& field, Function& x) {
   field("most", x.config.concurrency_max);
   field("kept", x.config.concurrency_reserved);
   field("net", x.config.network);
+  field("idem", x.config.idempotent);
   field("version", x.version);
   field("rev", x.revision);
   field("bundle", x.bundle);

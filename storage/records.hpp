@@ -36,13 +36,14 @@ struct function_config {
   uint32_t concurrency_max = concurrency_unset;                         ///< invocations that run at one time
   uint32_t concurrency_reserved = 0;                                    ///< sandboxes that no other function may take
   network_access network = network_access::none;
+  bool idempotent = false; ///< running an invocation twice does no harm: it may be run again on another node
 
   auto operator<=>(const function_config&) const = default;
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, function_config& x) {
     return f(x.tenant, x.name, x.runtime, x.handler, x.description, x.role, x.memory_mb, x.timeout_s, x.environment,
-             x.ephemeral_storage_mb, x.concurrency_max, x.concurrency_reserved, x.network);
+             x.ephemeral_storage_mb, x.concurrency_max, x.concurrency_reserved, x.network, x.idempotent);
   }
 };
 

@@ -48,6 +48,10 @@ void pack(packer& to, invocation_status status) {
   to.pack_uint8(static_cast<uint8_t>(status));
 }
 
+void pack(packer& to, bool flag) {
+  to.pack_uint8(flag ? 1 : 0);
+}
+
 void pack(packer& to, network_access network) {
   to.pack_uint8(static_cast<uint8_t>(network));
 }

@@ -129,6 +129,8 @@ void add_limits(CLI::App& command, function_options& options) {
   command.add_option("--network", options.network, "What it reaches: nothing, or the world outside.")
     ->check(CLI::IsMember({"none", "egress"}))
     ->option_text("none|egress [none]");
+  command.add_flag("--idempotent,!--no-idempotent", options.idempotent,
+                   "Running an event twice does no harm: when its node is lost, another runs it again.");
 }
 
 } // namespace

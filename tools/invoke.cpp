@@ -24,7 +24,7 @@ struct invoke_arguments {
   std::string name;
   std::string event = "{}";
   std::string file;
-  bool wants_log = false;
+  invoke_options how;
 };
 
 /// Prints a text of several lines to stderr, each made safe for the terminal.
@@ -64,13 +64,12 @@ int invoke(const invoke_arguments& given) {
     given.file.empty() ? caf::expected<std::string>{given.event} : read_input(given.file, limits::payload_bytes_max);
   if (!event)
     return fail(event.error());
-  const auto log = given.wants_log ? log_type::tail : log_type::none;
-  const auto answer = lambda_api{*client}.invoke(given.name, std::move(*event), log);
+  const auto answer = lambda_api{*client}.invoke(given.name, std::move(*event), given.how);
   if (!answer)
     return fail(answer.error());
   print_lines(answer->log);
   if (answer->has_failed)
-    return report_failure(*answer, given.wants_log);
+    return report_failure(*answer, given.how.wants_log);
   fmt::print("{}{}", answer->payload, answer->payload.ends_with('\n') ? "" : "\n");
   return 0;
 }
@@ -78,6 +77,12 @@ int invoke(const invoke_arguments& given) {
 } // namespace
 
 void add_invoke(CLI::App& program, action& chosen) {
+  const auto key_fault = [](const std::string& key) {
+    const bool fits = !key.empty() && key.size() <= limits::idempotency_key_bytes_max
+                   && std::ranges::all_of(key, [](char c) { return c > ' ' && c < 0x7f; });
+    return fits ? std::string{}
+                : fmt::format("must be 1 to {} printable characters without spaces", limits::idempotency_key_bytes_max);
+  };
   auto* command = program.add_subcommand("invoke", "Run a function once and print its answer.");
   auto given = std::make_shared<invoke_arguments>(*command);
   command->add_option("NAME", given->name, "The function's name.")->required();
@@ -85,7 +90,12 @@ void add_invoke(CLI::App& program, action& chosen) {
   command->add_option("-f,--file", given->file, "Read the event from a file; - is standard input.")
     ->type_name("FILE")
     ->excludes(data);
-  command->add_flag("--tail", given->wants_log, "Print the end of the invocation's log on stderr.");
+  command->add_flag("--tail", given->how.wants_log, "Print the end of the invocation's log on stderr.");
+  command
+    ->add_option("--idempotency-key", given->how.idempotency_key,
+                 "Sent along: when the node that runs it is lost, another may run it again.")
+    ->type_name("KEY")
+    ->check(CLI::Validator{key_fault, ""});
   command->footer(
     "The answer goes to stdout. When the function fails, its error goes to stderr and the exit code is 1.\n\n"
     "Examples:\n"

@@ -60,6 +60,8 @@ json::object document_of(const function_options& options) {
     document["ReservedConcurrency"] = *options.concurrency_reserved;
   if (options.network)
     document["Network"] = *options.network;
+  if (options.idempotent)
+    document["Idempotent"] = *options.idempotent;
   return document;
 }
 
@@ -165,12 +167,15 @@ caf::error lambda_api::remove(std::string_view name) const {
   return answer ? error_of(*answer) : answer.error();
 }
 
-caf::expected<invoke_answer> lambda_api::invoke(std::string_view name, std::string event, log_type log) const {
+caf::expected<invoke_answer> lambda_api::invoke(std::string_view name, std::string event,
+                                                const invoke_options& how) const {
   auto call = call_of("POST", path_of(name, "/invocations"), std::move(event));
   call.limit = invoke_limit;
   call.headers.emplace_back("Content-Type", "application/json");
-  if (log == log_type::tail)
+  if (how.wants_log)
     call.headers.emplace_back("X-Amz-Log-Type", "Tail");
+  if (!how.idempotency_key.empty())
+    call.headers.emplace_back("Idempotency-Key", how.idempotency_key);
   auto answer = client_.send(call);
   if (!answer)
     return answer.error();

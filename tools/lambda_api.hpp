@@ -24,6 +24,7 @@ struct function_options {
   std::optional<std::string> concurrency_max; ///< a number, or "none"
   std::optional<uint32_t> concurrency_reserved;
   std::optional<std::string> network; ///< "none" or "egress"
+  std::optional<bool> idempotent;
 
   bool operator==(const function_options&) const = default;
   bool empty() const { return *this == function_options{}; }
@@ -36,7 +37,10 @@ struct invoke_answer {
   std::string log;         ///< the tail, when it was asked for
 };
 
-enum class log_type { none, tail };
+struct invoke_options {
+  bool wants_log = false;
+  std::string idempotency_key; ///< empty: none
+};
 
 /// The AWS Lambda API of a node, as far as the commands use it. A function's configuration stays the JSON document
 /// that the API answers. Every call fails with unavailable without a node, and with the error that the node answers.
@@ -58,7 +62,7 @@ public:
   caf::error remove(std::string_view name) const;
 
   /// Invoke, and waits for the answer.
-  caf::expected<invoke_answer> invoke(std::string_view name, std::string event, log_type log) const;
+  caf::expected<invoke_answer> invoke(std::string_view name, std::string event, const invoke_options& how) const;
 
 private:
   http_client client_;

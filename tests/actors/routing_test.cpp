@@ -13,6 +13,10 @@ struct played_worker {
   uint32_t asked = 0;
   bool draining = false; ///< refuses
   bool silent = false;   ///< never answers, as one on a node that is lost
+  bool queueing = false; ///< tells that it waits; and never answers
+  bool ending = false;   ///< ends what has begun
+  uint64_t ticket = 0;   ///< of the latest
+  dispatcher_actor balancer;
 };
 
 worker_actor::behavior_type fake_worker(worker_actor::pointer self, played_worker* as) {
@@ -21,14 +25,20 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer self, played_worke
       ++as->asked;
       if (as->draining)
         return make_error(errc::shutting_down);
-      if (as->silent)
+      as->ticket = call.ticket;
+      if (as->queueing)
+        self->send(caf::actor_cast<dispatcher_actor>(self->current_sender()), atom::queued::value, call.ticket);
+      if (as->ending)
+        return make_error(errc::node_lost);
+      if (as->silent || as->queueing)
         return self->make_response_promise<outcome>();
       outcome result;
       result.id = call.id;
       result.payload = call.payload;
       return result;
     },
-    [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); });
+    [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); },
+    [as](atom::follow, const dispatcher_actor& who) { as->balancer = who; });
 }
 
 struct fixture : test::actor_fixture {
@@ -37,6 +47,12 @@ struct fixture : test::actor_fixture {
       workers.push_back(sys.spawn(fake_worker, &each));
     caf::anon_send(balancer, atom::update::value, function_ptr{test::version_of("echo", 1)});
     tell_members(2);
+  }
+
+  /// What comes again with time would keep the system running.
+  ~fixture() override {
+    caf::anon_send_exit(balancer, caf::exit_reason::kill);
+    sched.run();
   }
 
   /// A node without a worker, and the first of the workers.
@@ -51,7 +67,7 @@ struct fixture : test::actor_fixture {
       all.push_back(who);
     }
     caf::anon_send(balancer, atom::members::value, std::move(all));
-    run();
+    sched.run();
   }
 
   /// What has become of an invocation; neither, while nothing has.
@@ -60,16 +76,17 @@ struct fixture : test::actor_fixture {
     caf::error problem;
   };
 
-  std::shared_ptr<answer> invoke() {
-    auto call = test::call_of("echo");
+  std::shared_ptr<answer> invoke(bool repeatable = false, const char* name = "echo") {
+    auto call = test::call_of(name);
     call.payload = "1";
+    call.repeatable = repeatable;
     auto seen = std::make_shared<answer>();
     sys.spawn([seen, call, to = balancer](caf::event_based_actor* asker) {
       asker->request(to, caf::infinite, atom::invoke::value, call)
         .then([seen](outcome& result) { seen->result = std::move(result); },
               [seen](caf::error& why) { seen->problem = std::move(why); });
     });
-    run();
+    sched.run();
     return seen;
   }
 
@@ -133,6 +150,81 @@ CAF_TEST(a worker that is there anew is another one) {
   CAF_CHECK(invoke()->result);
   CAF_CHECK(invoke()->result);
   CAF_CHECK_EQUAL(played[2].asked, 1u);
+}
+
+CAF_TEST(what only waited on a node that is lost goes elsewhere unseen) {
+  played[0].queueing = true;
+  const auto first = invoke();
+  const auto second = invoke();
+  CAF_CHECK_EQUAL((first->result ? 1 : 0) + (second->result ? 1 : 0), 1);
+  workers[0] = workers[1]; // the node of the first is gone
+  tell_members(1);
+  CAF_CHECK(first->result && second->result);
+}
+
+CAF_TEST(what had begun after its wait does not ) {
+  played[0].queueing = true;
+  const auto first = invoke();
+  const auto second = invoke();
+  caf::anon_send(balancer, atom::begun::value, played[0].ticket);
+  sched.run();
+  tell_members(0);
+  CAF_CHECK(code_of(first->problem) == errc::node_lost || code_of(second->problem) == errc::node_lost);
+}
+
+CAF_TEST(what may run twice runs again elsewhere) {
+  auto twice = test::version_of("twice", 2);
+  twice.config.idempotent = true;
+  caf::anon_send(balancer, atom::update::value, function_ptr{twice});
+  for (const bool by_caller : {true, false}) {
+    tell_members(2);
+    played[0].silent = played[1].silent = true;
+    const auto first = by_caller ? invoke(true) : invoke(false, "twice");
+    const auto second = by_caller ? invoke(true) : invoke(false, "twice");
+    CAF_CHECK(!first->result && !second->result);
+    std::swap(workers[0], workers[2]);
+    tell_members(1); // both are gone, and another one is there
+    CAF_CHECK(first->result && second->result);
+    std::swap(workers[0], workers[2]);
+  }
+}
+
+CAF_TEST(what a drain has ended half - way is run again only if that does no harm) {
+  played[0].ending = true;
+  for (int i = 0; i < 2; ++i)
+    CAF_CHECK(invoke(true)->result);
+  const auto first = invoke();
+  const auto second = invoke();
+  CAF_CHECK(code_of(first->problem) == errc::node_lost || code_of(second->problem) == errc::node_lost);
+}
+
+CAF_TEST(nobody waits for ever) {
+  played[0].silent = played[1].silent = true;
+  const auto waiting = invoke();
+  sched.advance_time(limits::answer_grace);
+  sched.run();
+  CAF_CHECK(!waiting->problem);
+  sched.advance_time(std::chrono::seconds{limits::timeout_s_default} + std::chrono::seconds{1});
+  sched.run();
+  CAF_CHECK(code_of(waiting->problem) == errc::node_lost);
+}
+
+CAF_TEST(workers are told who sends to them and that it lives) {
+  CAF_REQUIRE(played[0].balancer);
+  CAF_CHECK(played[0].balancer.address() == balancer.address());
+  self->send(balancer, atom::alive::value, uint64_t{7}); // from a stranger
+  sched.run();
+  CAF_CHECK_EQUAL(self->mailbox().size(), 0u);
+  workers[0] = caf::actor_cast<worker_actor>(self);
+  tell_members(1);
+  self->send(balancer, atom::alive::value, uint64_t{8});
+  sched.run();
+  uint64_t number = 0;
+  bool followed = false;
+  self->receive([&](atom::follow, const dispatcher_actor&) { followed = true; });
+  self->receive([&](atom::alive, uint64_t seen) { number = seen; });
+  CAF_CHECK(followed);
+  CAF_CHECK_EQUAL(number, 8u);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -113,7 +113,7 @@ CAF_TEST(a drain without patience ends what runs and what waits) {
   const auto patient = drain(1h);
   CAF_CHECK(!*patient);
   const auto hurried = drain(0s);
-  CAF_CHECK(code_of(running->error) == errc::shutting_down);
+  CAF_CHECK(code_of(running->error) == errc::node_lost);
   CAF_CHECK(code_of(waiting->error) == errc::shutting_down);
   CAF_CHECK(*patient);
   CAF_CHECK(*hurried);

@@ -101,6 +101,38 @@ def test_a_killed_worker_takes_with_it_what_ran_there_and_nothing_else(cluster):
     assert cluster.members()["worker-1"]["id"] != cluster.members()["worker-2"]["id"]
 
 
+def deploy_with(node, name, *options):
+    """Deploys SLOW by the program, whose options boto3 does not know."""
+    source = node.directory / "slow.py"
+    source.write_text(SLOW)
+    deployed = node.run("deploy", name, source, "--timeout", 30, *options)
+    assert deployed.returncode == 0, deployed.stderr
+
+
+def test_what_may_run_twice_or_only_waits_outlives_its_node(cluster):
+    # One at a time: all but one wait on each worker.
+    deploy_with(cluster.store, "single", "--max-concurrency", "1")
+    deploy_with(cluster.store, "twice", "--idempotent")
+    deploy_with(cluster.store, "slow")
+    workers = {name: cluster.start_worker(name) for name in ("worker-1", "worker-2")}
+
+    def one_with_much():
+        """A worker where something waits, and more runs than the one that others wait for."""
+        rows = cluster.members()
+        return next((name for name in workers if rows[name]["waiting"] and rows[name]["sandboxes"]["busy"] > 2), None)
+
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        waiting = [pool.submit(ask, cluster.store, "single", 2) for _ in range(6)]
+        twice = [pool.submit(ask, cluster.store, "twice", 3) for _ in range(6)]
+        keyed = [pool.submit(curl, cluster.store, "/run/slow", "-H", f"Idempotency-Key: {n}", data=3) for n in range(6)]
+        workers[wait_until(one_with_much, "a worker has much to do", 20)].kill()
+        assert [future.result().status for future in twice + keyed] == [200] * 12
+        lost = [future.result() for future in waiting if future.result().status != 200]
+    assert len(lost) <= 1 and all(answer.status == 502 for answer in lost), "more than the one that ran was lost"
+    if lost:
+        assert lost[0].headers["retry-after"]
+
+
 def test_a_frozen_worker_is_taken_for_dead_and_comes_back(cluster):
     deploy(cluster.store, "echo", ECHO)
     cluster.start_worker("worker-1")

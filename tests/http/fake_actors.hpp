@@ -87,6 +87,8 @@ inline worker_actor::behavior_type fake_worker(worker_actor::stateful_pointer<wo
   return {
     [](atom::invoke, const invocation&) -> caf::result<outcome> { return make_error(errc::internal); },
     [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); },
+    [](atom::follow, const dispatcher_actor&) {},
+    [](atom::alive, uint64_t) {},
     [](atom::update, const function_ptr&) {},
     [](atom::remove, const std::string&, const std::string&) {},
     [](atom::retire, const uuid&, const digest&) {},

@@ -1,0 +1,99 @@
+#include "actors/worker_steps.hpp"
+#include "config/errc.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace troupe::working {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+void start_failed(self_pointer self, const sandbox_pool::start& what, const caf::error& why) {
+  auto& st = self->state;
+  const bool for_copies = what.role == handlers::sandbox_role::its_template;
+  spdlog::error("no {} for {}: {}", for_copies ? "template" : "sandbox",
+                st.revisions[what.revision].function->config.name, what_of(why));
+  st.pool.gone(what.slot, steady_clock::now());
+  // Without a template those who wait get sandboxes all the same.
+  if (const auto ticket = for_copies ? std::nullopt : st.pool.take_waiting(what.revision)) {
+    // What the machine does not offer, its operator can change: that is told. What went wrong inside is logged only.
+    const bool lacking = code_of(why) == errc::not_supported;
+    st.waiting.fail(*ticket,
+                    make_error(errc::sandbox_failed, lacking ? what_of(why) : "the sandbox could not be started"));
+  }
+  settle(self);
+  forget_unused(self);
+}
+
+void launch(self_pointer self, const sandbox_pool::start& what) {
+  auto& st = self->state;
+  const auto& [slot, revision, role, copy_of] = what;
+  const auto& known = st.revisions[revision];
+  auto spec = spec_of(*known.function, known.bundle_dir);
+  spec.role = role;
+  if (copy_of && st.sandboxes[*copy_of].process)
+    spec.copy_of = st.sandboxes[*copy_of].process->slot;
+  const auto ordered = steady_clock::now();
+  // No time limit here and below: the launcher has its own, an answer that came later would be a sandbox that nobody
+  // owns, and the clock would keep whoever asked until then.
+  self->request(st.settings.launcher, caf::infinite, atom::launch::value, std::move(spec))
+    .then(
+      [self, what, ordered](const process_ptr& process) {
+        auto& state = self->state;
+        sandbox_settings settings{state.settings.io,
+                                  caf::actor_cast<worker_inner>(self),
+                                  state.settings.launcher,
+                                  state.settings.ledger,
+                                  state.settings.books,
+                                  answer_order_of(state.settings.flush_interval),
+                                  state.settings.freeze_after,
+                                  what.slot,
+                                  state.revisions[what.revision].function,
+                                  ordered,
+                                  what.role};
+        if (state.sandboxes.size() <= what.slot)
+          state.sandboxes.resize(what.slot + 1);
+        state.sandboxes[what.slot] = {self->spawn<caf::monitored>(sandbox, std::move(settings), process), process};
+      },
+      [self, what](const caf::error& why) { start_failed(self, what, why); });
+}
+
+} // namespace
+
+void start(self_pointer self, const sandbox_pool::start& what) {
+  auto& known = self->state.revisions[what.revision];
+  if (!known.bundle_dir.empty()) {
+    launch(self, what);
+    return;
+  }
+  self->request(self->state.settings.store, caf::infinite, atom::unpack::value, known.function->bundle)
+    .then(
+      [self, what](std::string& dir) {
+        self->state.revisions[what.revision].bundle_dir = std::move(dir);
+        launch(self, what);
+      },
+      [self, what](const caf::error& why) { start_failed(self, what, why); });
+}
+
+void answer_failed_start(self_pointer self, const uuid& revision, failed_start& failed) {
+  auto& st = self->state;
+  const auto ticket = st.pool.take_waiting(revision);
+  if (!ticket)
+    return;
+  auto [call, promise, sender, told] = st.waiting.take(*ticket);
+  if (failed.document.empty())
+    failed.document = failed.what.status == invocation_status::timeout
+                      ? init_timeout_document(call)
+                      : failure_document(call, failed.what.status, failed.death);
+  failed.what.queued = since_received(call) - failed.what.init;
+  failed.what.bytes_out = failed.document.size();
+  auto record = st.settings.books.record(call, failed.what);
+  outcome result{call.id, failed.what.status, std::move(failed.document), {}, record.version, record.run_ns, true};
+  if (call.wants_log)
+    result.log_tail = framed_log(record, std::move(failed.log));
+  answer(self, answer_order_of(st.settings.flush_interval), st.settings.ledger, promise, std::move(result),
+         std::move(record), [self](usage_record&& left) { keep(self, std::move(left)); });
+}
+
+} // namespace troupe::working
