@@ -3,64 +3,20 @@
 import concurrent.futures
 import json
 import signal
-import subprocess
 
 import pytest
 
 from clients import curl, deploy, reason_of
-from node import free_port, wait_until
+from clusters import Cluster, ask, ask_many
+from node import wait_until
 
 ECHO = "def f(event):\n    return event\n"
 SLOW = "import time\ndef f(event):\n    time.sleep(event)\n    return event\n"
 
 
-class Cluster:
-    """One store-and-balancer node, and workers that know its address."""
-
-    def __init__(self, start_node):
-        self.start_node = start_node
-        self.port = free_port()
-        self.store = self.start("store", "balancer, handler-store", port=self.port)
-        wait_until(self.answers, f"the store answers\n{self.store.log_text()}", 30)
-
-    def start(self, name, roles, *options, port=None):
-        seeds = () if port else ("--cluster.seeds", f"127.0.0.1:{self.port}")
-        return self.start_node("--node.name", name, "--node.roles", roles, "--cluster.port", port or free_port(), *seeds,
-                               "--worker.blank-sandboxes", 2, *options, wait=False)
-
-    def start_worker(self, name):
-        node = self.start(name, "worker")
-        wait_until(lambda: self.state_of(name) == "up", f"{name} is up\n{node.log_text()}", 30)
-        return node
-
-    def answers(self):
-        try:
-            return curl(self.store, "/healthz").status == 200
-        except subprocess.CalledProcessError:
-            return False
-
-    def members(self):
-        return {row["name"]: row for row in curl(self.store, "/v1/cluster").json()["members"]}
-
-    def state_of(self, name):
-        return self.members().get(name, {}).get("state")
-
-    def wait_gone(self, name):
-        wait_until(lambda: name not in self.members(), f"{name} is gone", 10)
-
-
 @pytest.fixture
 def cluster(start_node):
     return Cluster(start_node)
-
-
-def ask(node, name, event):
-    return curl(node, f"/run/{name}", data=event)
-
-
-def ask_many(node, name, events, at_once=8):
-    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(lambda event: ask(node, name, event), events))
 
 
 def test_workers_join_and_run_what_the_store_keeps(cluster):
