@@ -148,6 +148,10 @@ inline constexpr auto link_stall_time_max = 5s;       ///< in which a link has t
 inline constexpr auto heartbeat_min = 50ms;
 inline constexpr auto heartbeat_max = 1min;
 inline constexpr auto death_after_max = 10min;
+inline constexpr uint32_t certificate_days_default = 365; ///< of those that the program makes for nodes
+inline constexpr uint32_t certificate_days_max = 3650;    ///< the same, and how long their authority lasts
+inline constexpr auto certificate_leeway = 1h;            ///< they hold so much earlier: other clocks may be behind
+inline constexpr size_t pem_bytes_max = 64 * kib;         ///< of a certificate or a key that the program reads again
 
 // Settings: how far a user may go in config/options.cpp
 inline constexpr size_t config_file_bytes_max = 1 * mib;

@@ -100,7 +100,10 @@ int drain(const drain_arguments& given) {
 void add_cluster(CLI::App& program, action& chosen) {
   auto* command = program.add_subcommand("cluster", "The nodes of a cluster: which there are, and what they do.");
   command->require_subcommand(1);
-  command->footer("Examples:\n  troupe cluster status\n  troupe cluster drain n2");
+  command->footer("Examples:\n"
+                  "  troupe cluster status\n"
+                  "  troupe cluster drain n2\n"
+                  "  troupe cluster certs --directory tls n1 n2");
 
   auto* asked = command->add_subcommand("status", "List the nodes, each as it describes itself.");
   auto wanted = std::make_shared<status_arguments>(*asked);
@@ -112,6 +115,8 @@ void add_cluster(CLI::App& program, action& chosen) {
   leaving->add_option("NODE", given->name, "The node's name.")->required();
   leaving->footer("Example:\n  troupe cluster drain n2    # then stop it");
   leaving->callback([given, &chosen] { chosen = [given] { return drain(*given); }; });
+
+  add_cluster_certs(*command, chosen);
 }
 
 } // namespace troupe::tools

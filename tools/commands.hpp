@@ -24,6 +24,7 @@ void add_show(CLI::App& program, action& chosen);
 void add_rm(CLI::App& program, action& chosen);
 void add_billing(CLI::App& program, action& chosen);
 void add_cluster(CLI::App& program, action& chosen);
+void add_cluster_certs(CLI::App& cluster, action& chosen); // A command of `cluster`.
 void add_version(CLI::App& program, action& chosen);
 
 /// Runs a node until SIGTERM or SIGINT and answers the exit code: 0 after a clean stop. Defined in tools/serve.cpp.

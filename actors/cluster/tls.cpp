@@ -99,15 +99,17 @@ caf::expected<std::shared_ptr<ssl::context>> load_tls(const tls_files& files) {
   return context;
 }
 
-std::string certificate_name(SSL* connection) {
-  const std::unique_ptr<X509, x509_free> certificate{SSL_get1_peer_certificate(connection)};
-  if (!certificate)
-    return {};
-  const auto* subject = X509_get_subject_name(certificate.get());
+std::string certificate_name(const X509* certificate) {
+  const auto* subject = X509_get_subject_name(certificate);
   const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
   if (at < 0)
-    return first_dns_name(certificate.get());
+    return first_dns_name(certificate);
   return text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+}
+
+std::string certificate_name(SSL* connection) {
+  const std::unique_ptr<X509, x509_free> certificate{SSL_get1_peer_certificate(connection)};
+  return certificate ? certificate_name(certificate.get()) : std::string{};
 }
 
 std::optional<std::string> tls_problem(SSL* connection, const error_code& problem) {

@@ -21,8 +21,10 @@ struct tls_files {
 /// Reads the files. Fails with invalid_argument and a line that names the file.
 caf::expected<std::shared_ptr<boost::asio::ssl::context>> load_tls(const tls_files& files);
 
-/// The name that the other side has proved: its certificate's common name, or its first DNS name where it has none.
-/// Empty when there is neither.
+/// Whom a certificate is for: its common name, or its first DNS name where it has none. Empty when there is neither.
+std::string certificate_name(const X509* certificate);
+
+/// The name that the other side has proved, by its certificate.
 std::string certificate_name(SSL* connection);
 
 /// Why a TLS handshake failed, as the rest of a sentence about the other side: "has no certificate of this cluster:

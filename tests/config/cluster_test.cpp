@@ -3,8 +3,13 @@
 #include "config/cluster.hpp"
 
 #include "config/errc.hpp"
+#include "config/resolve.hpp"
 
 #include <caf/test/unit_test.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
 
 using namespace troupe;
 using namespace troupe::config;
@@ -63,4 +68,37 @@ CAF_TEST(settings of a cluster are checked together) {
   of.cluster.tls_certificate = "n1.pem";
   of.cluster.tls_ca = "ca.pem";
   CAF_CHECK_EQUAL(problem(of), "");
+}
+
+CAF_TEST(the sample configurations are those of one cluster) {
+  const std::pair<const char*, node_roles> samples[] = {{"store.conf", {true, false, true}},
+                                                        {"worker.conf", {false, true, false}},
+                                                        {"balancer.conf", {true, false, false}}};
+  const auto directory = std::filesystem::path{TROUPE_SOURCE_DIR} / "config" / "cluster";
+  const std::filesystem::directory_iterator all{directory};
+  CAF_CHECK_EQUAL(std::distance(begin(all), end(all)), 3);
+  std::set<std::string> names, addresses, seeds;
+  for (const auto& [file, roles] : samples) {
+    CAF_MESSAGE(file);
+    sources from;
+    from.file = directory / file;
+    const auto read = resolve(from);
+    CAF_REQUIRE(read);
+    const auto& of = read->values;
+    const auto problem = check_cluster(of);
+    CAF_CHECK_EQUAL(problem ? what_of(problem) : "", "");
+    CAF_CHECK(parse_roles(of.node.roles) == roles);
+    CAF_CHECK_EQUAL(of.cluster.insecure, "false");
+    CAF_CHECK_EQUAL(of.cluster.tls_certificate, "/etc/troupe/" + of.node.name + ".pem");
+    CAF_CHECK_EQUAL(of.cluster.tls_key, "/etc/troupe/" + of.node.name + ".key");
+    names.insert(of.node.name);
+    addresses.insert(to_string(node_address{of.cluster.address, of.cluster.port}));
+    const auto asked = parse_seeds(of.cluster.seeds);
+    CAF_REQUIRE(asked);
+    for (const auto& seed : *asked)
+      seeds.insert(to_string(seed));
+  }
+  CAF_CHECK_EQUAL(names.size(), 3u);
+  CAF_CHECK_EQUAL(addresses.size(), 3u);
+  CAF_CHECK(std::includes(addresses.begin(), addresses.end(), seeds.begin(), seeds.end()));
 }

@@ -9,7 +9,8 @@ from clients import curl, zip_of
 from node import PROGRAM, command_environment
 
 COMMANDS = [[], ["serve"], ["config"], ["config", "show"], ["deploy"], ["invoke"], ["ls"], ["show"], ["rm"], ["billing"],
-            ["billing", "report"], ["billing", "records"], ["billing", "verify"]]
+            ["billing", "report"], ["billing", "records"], ["billing", "verify"], ["cluster"],
+            ["cluster", "status"], ["cluster", "drain"], ["cluster", "certs"]]
 
 
 @pytest.fixture
