@@ -188,7 +188,12 @@ caf::error node::join_cluster() {
   wanted.terms = terms_of(settings_);
   wanted.dial = [door = gate_.get()](const config::node_address& address) { door->dial(address); };
   wanted.admit = [door = gate_.get()](const std::map<std::string, uuid>& present) { door->admit(present); };
-  membership_ = system_.spawn(membership, std::move(wanted));
+  wanted.close = [door = gate_.get()] { door->close(); };
+  wanted.leave = [this](caf::timespan patience) {
+    if (begin_leaving_)
+      begin_leaving_(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+  };
+  membership_ = system_.spawn(troupe::membership, std::move(wanted));
   actors_.membership = membership_;
   for (const auto& follower : cluster_followers_)
     caf::anon_send(membership_, atom::follow::value, follower);

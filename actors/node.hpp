@@ -8,7 +8,9 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 namespace troupe {
@@ -36,6 +38,13 @@ public:
   caf::actor_system& system() noexcept { return system_; }
   const node_actors& actors() const noexcept { return actors_; }
 
+  /// Empty when the node is on its own.
+  const membership_inner& membership() const noexcept { return membership_; }
+
+  /// `begin` is called on the io thread when somebody in the cluster wants this node to leave, and when somebody wants
+  /// it sooner. It ends with a goodbye by `membership()`, and `stop`. Before `io` runs.
+  void on_leave(std::function<void(std::chrono::milliseconds patience)> begin) { begin_leaving_ = std::move(begin); }
+
   /// Ends the actors, after the worker's drain and with nobody else holding handles; runs `io` while they end. Called
   /// on the io thread once `io` has stopped.
   void stop();
@@ -60,6 +69,7 @@ private:
   caf::actor_system system_;
   node_actors actors_;
   membership_inner membership_;
+  std::function<void(std::chrono::milliseconds)> begin_leaving_;
   std::vector<cluster_follower> cluster_followers_;
   std::vector<caf::actor> detached_; ///< in the order in which they end
 };

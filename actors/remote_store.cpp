@@ -14,6 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using self_pointer = remote_store_actor::stateful_pointer<remote_store_state>;
+using namespace std::chrono_literals;
+
+constexpr auto patience = 10s; ///< with a store that is away, for who needs a bundle
 
 caf::error unreachable() {
   return make_error(errc::unavailable, "the node that keeps the functions cannot be reached: try again later");
@@ -60,14 +63,13 @@ void arrive(self_pointer self, const digest& bundle, caf::error problem) {
 
 void fetch_rest(self_pointer self, const digest& bundle) {
   auto& st = self->state;
-  if (!st.store)
-    return arrive(self, bundle, unreachable());
-  self->request(st.store, caf::infinite, atom::part::value, bundle, uint64_t{st.arrivals.at(bundle).zip.size()})
+  const uint64_t from = st.arrivals.at(bundle).zip.size();
+  self->request(st.store, caf::infinite, atom::part::value, bundle, from)
     .then(
-      [self, bundle](const bundle_part& part) {
+      [self, bundle, from](const bundle_part& part) {
         const auto found = self->state.arrivals.find(bundle);
-        if (found == self->state.arrivals.end())
-          return; // given up meanwhile
+        if (found == self->state.arrivals.end() || found->second.zip.size() != from)
+          return; // given up meanwhile, or begun again
         auto& zip = found->second.zip;
         zip += part.bytes;
         if (zip.size() == part.total)
@@ -83,6 +85,11 @@ void fetch_rest(self_pointer self, const digest& bundle) {
       });
 }
 
+void wait_for_store(self_pointer self, remote_store_state::arrival& arriving) {
+  arriving.until = self->clock().now() + patience;
+  self->delayed_send(self, patience, atom::tick::value);
+}
+
 caf::result<std::string> unpack(self_pointer self, const digest& bundle) {
   auto& st = self->state;
   if (fs::exists(directory_of(st, bundle)))
@@ -90,15 +97,37 @@ caf::result<std::string> unpack(self_pointer self, const digest& bundle) {
   auto promise = self->make_response_promise<std::string>();
   auto& arriving = st.arrivals[bundle];
   arriving.waiting.push_back(promise);
-  if (arriving.waiting.size() == 1)
-    fetch_rest(self, bundle);
+  if (arriving.waiting.size() == 1) {
+    if (st.store)
+      fetch_rest(self, bundle);
+    else
+      wait_for_store(self, arriving);
+  }
   return promise;
 }
 
+/// All of them, from their beginning.
+void fetch_arrivals(self_pointer self) {
+  for (auto& [bundle, arriving] : self->state.arrivals) {
+    arriving.zip.clear();
+    fetch_rest(self, bundle);
+  }
+}
+
 /// CAF answers nothing that was asked of a node that is lost.
+void hold_arrivals(self_pointer self) {
+  for (auto& [bundle, arriving] : self->state.arrivals)
+    wait_for_store(self, arriving);
+}
+
 void give_up_arrivals(self_pointer self) {
-  while (!self->state.arrivals.empty())
-    arrive(self, self->state.arrivals.begin()->first, unreachable());
+  std::vector<digest> late;
+  const auto now = self->clock().now();
+  for (const auto& [bundle, arriving] : self->state.arrivals)
+    if (!self->state.store && arriving.until <= now)
+      late.push_back(bundle);
+  for (const auto& bundle : late)
+    arrive(self, bundle, unreachable());
 }
 
 // -- who is there ----------------------------------------------------------------------------------------------------
@@ -110,11 +139,12 @@ void look_for_store(self_pointer self, const std::vector<member>& all) {
   if (present == st.store)
     return;
   st.store = present;
-  give_up_arrivals(self);
   if (st.store) {
     spdlog::info("functions are kept by node {}", found->name);
     follow(self);
+    fetch_arrivals(self);
   } else {
+    hold_arrivals(self);
     spdlog::warn("the node that keeps the functions is gone: those that are known here go on");
   }
 }
@@ -164,6 +194,7 @@ remote_store_actor::behavior_type remote_store(self_pointer self, fs::path bundl
         spdlog::warn("an unpacked bundle could not be removed: {}", ec.message());
     },
     [self](atom::members, const std::vector<member>& all) { look_for_store(self, all); },
+    [self](atom::tick) { give_up_arrivals(self); },
   };
 }
 

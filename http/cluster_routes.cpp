@@ -40,6 +40,25 @@ caf::error on_its_own() {
   return make_error(errc::invalid_argument, "the node is on its own: cluster.port makes it one of a cluster");
 }
 
+/// A request that wants this node to leave is answered after all others: its end does not wait for it.
+class end_of_this_node {
+public:
+  end_of_this_node(node_context& node, const std::string& wanted)
+    : awaiting_{wanted == node.name ? &node.awaiting_end : nullptr} {
+    if (awaiting_)
+      ++*awaiting_;
+  }
+  ~end_of_this_node() {
+    if (awaiting_)
+      --*awaiting_;
+  }
+  end_of_this_node(const end_of_this_node&) = delete;
+  end_of_this_node& operator=(const end_of_this_node&) = delete;
+
+private:
+  size_t* awaiting_;
+};
+
 } // namespace
 
 task<void> list_members(node_context& node, exchange& x) {
@@ -63,6 +82,7 @@ task<void> drain_member(node_context& node, exchange& x) {
     co_return;
   }
   const caf::timespan patience{limits::drain_time_max};
+  const end_of_this_node awaits{node, x.where.name};
   const auto done = co_await node.actors.ask<caf::unit_t>(membership, limits::drain_time_max + limits::query_time_max,
                                                           atom::drain{}, x.where.name, patience);
   if (done)

@@ -29,6 +29,13 @@ struct node_context {
   std::string origin = {};          ///< "http://address:port", set by the server when it listens
   std::shared_ptr<traffic> counts = std::make_shared<traffic>(); ///< shared with sessions, which may end later
   helper_thread helper = {};
+
+  std::string name = {};       ///< of the node
+  bool leaving = false;        ///< it is about to stop: /readyz says no, and connections end with their next answer
+  size_t awaiting_end = 0;     ///< requests that are answered only when all others have been
+  bool knows_functions = true; ///< those that the cluster keeps
+  /// While the node gets to know its cluster: invocations wait for it (http/start_up.hpp).
+  std::shared_ptr<io_timer> starting = {};
 };
 
 /// One request and its answer, on the way through a route.

@@ -4,6 +4,7 @@
 #include "http/ledger_json.hpp"
 #include "http/prometheus.hpp"
 #include "http/query.hpp"
+#include "http/start_up.hpp"
 
 #include <algorithm>
 
@@ -67,20 +68,6 @@ task<caf::expected<caf::unit_t>> flush(node_context& node) {
   co_return caf::unit;
 }
 
-/// What this node's worker has. Where it has none it is ready when another node's takes invocations.
-task<caf::expected<worker_status>> ask_worker(node_context& node) {
-  if (node.actors.actors().worker)
-    co_return co_await node.actors.ask<worker_status>(node.actors.actors().worker, limits::query_time_max,
-                                                      atom::status{});
-  const auto members = co_await node.actors.ask<std::vector<member>>(node.actors.actors().membership,
-                                                                     limits::query_time_max, atom::members{});
-  if (!members)
-    co_return members.error();
-  worker_status none;
-  none.ready = std::ranges::any_of(*members, [](const member& who) { return who.worker && !who.draining; });
-  co_return none;
-}
-
 /// Asks the ledger after a flush.
 template <class R, class... Ts>
 task<caf::expected<R>> ask_ledger(node_context& node, Ts... message) {
@@ -114,6 +101,10 @@ task<void> readiness(node_context& node, exchange& x) {
   const auto worker = co_await ask_worker(node);
   if (!worker)
     fail(x, worker.error());
+  else if (node.leaving)
+    fail(x, make_error(errc::unavailable, "the node is about to stop"));
+  else if (!node.knows_functions)
+    fail(x, make_error(errc::unavailable, "the node has not heard of the cluster's functions yet"));
   else if (!worker->ready)
     fail(x, make_error(errc::unavailable, "the node is not ready for invocations"));
   else

@@ -1,6 +1,7 @@
 #include "http/run_routes.hpp"
 
 #include "config/limits.hpp"
+#include "http/start_up.hpp"
 
 #include <chrono>
 
@@ -18,6 +19,11 @@ int status_of(invocation_status status) noexcept {
     case invocation_status::out_of_memory: return 500;
   }
   return 500;
+}
+
+task<caf::expected<outcome>> invoke_later(node_context& node, invocation call) {
+  co_await await_start(node);
+  co_return co_await invoke(node, std::move(call));
 }
 
 } // namespace
@@ -39,6 +45,8 @@ invocation make_invocation(exchange& x, std::string name, trigger_kind trigger) 
 }
 
 task<caf::expected<outcome>> invoke(node_context& node, invocation call) {
+  if (node.starting)
+    return invoke_later(node, std::move(call));
   return node.actors.ask<outcome>(node.actors.actors().balancer, limits::invoke_time_max, atom::invoke{},
                                   std::move(call));
 }

@@ -6,9 +6,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <linux/filter.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace troupe::http {
 
@@ -18,7 +22,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto accept_pause = 100ms; ///< after accept has failed for want of descriptors or memory
+constexpr auto accept_pause = 100ms;       ///< after accept has failed for want of descriptors or memory
+constexpr auto connect_time = 20ms;        ///< that the kernel may need for a handshake of TCP that has begun
+constexpr auto first_request_time = 250ms; ///< that a client which has connected may need to ask
 
 std::string endpoint_text(const tcp::endpoint& endpoint) {
   const auto address = endpoint.address().to_string();
@@ -68,6 +74,34 @@ void admit(const std::shared_ptr<server_state>& state, tcp_socket socket) {
                  });
 }
 
+/// The kernel drops attempts to connect from now on, which the client's repeats after a second: the port is closed by
+/// then. Closing it at once would reset those who have connected and are not accepted yet.
+void refuse_new(tcp_acceptor& acceptor) {
+  constexpr uint32_t flags_at = 13; // in TCP's header
+  constexpr uint32_t syn = 0x02;
+  sock_filter steps[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1),
+                         BPF_STMT(BPF_RET | BPF_K, 0), BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)};
+  const sock_fprog program{std::size(steps), steps};
+  // Without it a few may be reset, as without all this.
+  ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+bool someone_waits(tcp_acceptor& acceptor) {
+  pollfd look{acceptor.native_handle(), POLLIN, 0};
+  return ::poll(&look, 1, 0) > 0;
+}
+
+/// Who has connected and not asked yet is about to.
+enum class newcomers : uint8_t { stay, go };
+
+void close_idle(server_state& state, newcomers these) {
+  for (auto at = state.sessions.begin(); at != state.sessions.end();) {
+    auto& each = static_cast<session&>(*at++);
+    if (each.at() == session::phase::idle && !each.has_input() && (these == newcomers::go || !each.is_new()))
+      each.close();
+  }
+}
+
 } // namespace
 
 void server_state::set_time() {
@@ -108,6 +142,8 @@ task<void> server::listener::sweep(std::shared_ptr<listener> self, std::shared_p
     self->timer.expires_after(state->sweep_interval);
     co_await self->timer.async_wait(token);
     state->set_time();
+    if (state->stopping && state->is_quiet())
+      state->quiet.cancel();
     for (auto at = state->sessions.begin(); at != state->sessions.end();)
       static_cast<session&>(*at++).check_time();
   }
@@ -164,17 +200,46 @@ caf::error server::start() {
   return caf::none;
 }
 
+void server::hurry(std::chrono::milliseconds drain) {
+  state_->until = std::min(state_->until, std::chrono::steady_clock::now() + drain);
+  state_->quiet.cancel();
+}
+
+task<void> server::wait_until_quiet(std::chrono::steady_clock::time_point at_most) {
+  const auto state = state_;
+  boost::system::error_code problem; // The wait was cut short, and that is looked into.
+  while (!state->is_quiet() && std::chrono::steady_clock::now() < std::min(state->until, at_most)) {
+    state->quiet.expires_at(std::min(state->until, at_most));
+    co_await state->quiet.async_wait(asio::redirect_error(use_task, problem));
+  }
+}
+
+task<void> server::finish(std::chrono::milliseconds drain) {
+  const auto state = state_;
+  const auto listening = listener_;
+  hurry(drain);
+  if (listening->acceptor.is_open() && drain > 0ms) {
+    refuse_new(listening->acceptor);
+    // Who is connecting at this moment comes in; then nobody is left who has not been accepted.
+    boost::system::error_code problem;
+    do {
+      state->quiet.expires_after(connect_time);
+      co_await state->quiet.async_wait(asio::redirect_error(use_task, problem));
+    } while (someone_waits(listening->acceptor) && std::chrono::steady_clock::now() < state->until);
+  }
+  boost::system::error_code ignored; // The descriptor is gone in any case.
+  listening->acceptor.close(ignored);
+  state->stopping = true;
+  close_idle(*state, newcomers::stay);
+  co_await wait_until_quiet(std::chrono::steady_clock::now() + first_request_time);
+  close_idle(*state, newcomers::go);
+  co_await wait_until_quiet(state->until);
+}
+
 task<void> server::stop(std::chrono::milliseconds drain) {
   const auto state = state_;
-  boost::system::error_code problem; // Of closing, where nothing can be done; and of a wait that was cut short.
-  listener_->acceptor.close(problem);
-  state->stopping = true;
-  for (auto at = state->sessions.begin(); at != state->sessions.end();)
-    if (auto& each = static_cast<session&>(*at++); each.at() == session::phase::idle)
-      each.close();
-  state->last_session_ended.expires_after(drain);
-  if (!state->sessions.empty())
-    co_await state->last_session_ended.async_wait(asio::redirect_error(use_task, problem));
+  state->closing = true;
+  co_await finish(drain);
   for (auto at = state->sessions.begin(); at != state->sessions.end();)
     static_cast<session&>(*at++).close();
   listener_->timer.cancel();

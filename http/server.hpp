@@ -28,12 +28,24 @@ public:
   /// The port that it listens on: the system's choice when the settings say 0.
   uint16_t local_port() const noexcept { return port_; }
 
-  /// Accepts nothing more, closes idle connections, and returns once the requests under way have been answered, or
-  /// after `drain`, when what is left is closed.
+  /// The node is about to stop: it is not ready any more, and every connection ends with its next answer. New ones are
+  /// still taken.
+  void retire() { state_->node.leaving = true; }
+
+  /// Accepts nothing more, closes idle connections, and returns once the requests under way have been answered, but for
+  /// those that await the node's end; or after `drain`. No connection that a client has made is lost by that.
+  task<void> finish(std::chrono::milliseconds drain);
+
+  /// A `finish` or `stop` under way takes no longer than this.
+  void hurry(std::chrono::milliseconds drain);
+
+  /// The same for all requests; then what is left is closed.
   task<void> stop(std::chrono::milliseconds drain);
 
 private:
   struct listener;
+
+  task<void> wait_until_quiet(std::chrono::steady_clock::time_point at_most);
 
   std::shared_ptr<server_state> state_;
   std::shared_ptr<listener> listener_;

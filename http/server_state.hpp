@@ -20,7 +20,7 @@ using session_hook = boost::intrusive::list_base_hook<boost::intrusive::link_mod
 /// What a server's sessions share. It lives as long as the last of them; all on the io thread.
 struct server_state {
   server_state(boost::asio::io_context& context, config::http_settings http, node_context& shared)
-    : io{context}, settings{std::move(http)}, node{shared}, counts{shared.counts}, last_session_ended{context} {}
+    : io{context}, settings{std::move(http)}, node{shared}, counts{shared.counts}, quiet{context} {}
 
   /// Sets the coarse time that sessions stamp what they do with.
   void set_time();
@@ -34,8 +34,13 @@ struct server_state {
   std::string date;                          ///< the Date field's value at the last sweep
   boost::intrusive::list<session_hook, boost::intrusive::constant_time_size<false>> sessions;
   size_t held_body_bytes = 0; ///< of requests that are under way
-  bool stopping = false;
-  io_timer last_session_ended; ///< cancelled when it has, after `stopping`
+  bool stopping = false;      ///< nothing new is accepted
+  bool closing = false;       ///< and no request is waited for that awaits the node's end
+  io_timer quiet;             ///< cancelled when it may be, after `stopping`
+  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max(); ///< what runs may run
+
+  /// Whether all has been answered that is to be.
+  bool is_quiet() const noexcept { return counts->connections_open <= (closing ? 0 : node.awaiting_end); }
 };
 
 } // namespace troupe::http

@@ -37,8 +37,8 @@ session::~session() {
   server_->held_body_bytes -= accounted_;
   --server_->counts->connections_open;
   unlink();
-  if (server_->stopping && server_->sessions.empty())
-    server_->last_session_ended.cancel();
+  if (server_->stopping && server_->is_quiet())
+    server_->quiet.cancel();
 }
 
 void session::enter(phase next) noexcept {
@@ -204,7 +204,7 @@ task<void> session::answer_request() {
 
 void session::start_answer() {
   const auto& request = reader_.get();
-  open_ = open_ && request.keep_alive && !server_->stopping;
+  open_ = open_ && request.keep_alive && !server_->stopping && !server_->node.leaving;
   ++server_->counts->answers[static_cast<size_t>(response_.status)];
   const bool head = request.method == boost::beast::http::verb::head;
   output_.clear();
@@ -247,6 +247,7 @@ task<void> session::send_rest() {
 }
 
 void session::finish_request() {
+  asked_ = true;
   server_->held_body_bytes -= std::exchange(accounted_, 0);
   // The buffer that brought the answer takes the next request's body.
   reader_.get().body = std::move(response_.body);
@@ -290,6 +291,11 @@ void session::check_time() {
   timed_out_ = true;
   boost::system::error_code ignored; // It fails only for a closed socket, which is what is wanted.
   socket_.cancel(ignored);
+}
+
+bool session::has_input() {
+  boost::system::error_code problem; // Of a closed socket, from which nothing comes.
+  return socket_.available(problem) > 0;
 }
 
 void session::close() {

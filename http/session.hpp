@@ -42,6 +42,12 @@ public:
   phase at() const noexcept { return phase_; }
   std::chrono::steady_clock::time_point since() const noexcept { return since_; }
 
+  /// Nothing has been asked on it yet.
+  bool is_new() const noexcept { return !asked_; }
+
+  /// Bytes have come that have not been read yet.
+  bool has_input();
+
   /// Closes the connection, whatever it is doing.
   void close();
 
@@ -82,6 +88,7 @@ private:
   bool refused_ = false;                        ///< the answer is there without a route having run
   bool unread_ = false;                         ///< bytes of the request may still be coming
   bool timed_out_ = false;
+  bool asked_ = false; ///< at least once
 };
 
 } // namespace troupe::http

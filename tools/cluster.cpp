@@ -91,7 +91,7 @@ int drain(const drain_arguments& given) {
                                            limits::drain_time_max + limits::answer_time_max});
   if (!answer)
     return fail(answer.error());
-  fmt::print("{} takes nothing new, and nothing runs there\n", printable(given.name));
+  fmt::print("{} has finished what ran there, and has left\n", printable(given.name));
   return 0;
 }
 
@@ -110,10 +110,10 @@ void add_cluster(CLI::App& program, action& chosen) {
   asked->footer("Examples:\n  troupe cluster status\n  troupe cluster status --format json");
   asked->callback([wanted, &chosen] { chosen = [wanted] { return status(*wanted); }; });
 
-  auto* leaving = command->add_subcommand("drain", "Give a node nothing new, and wait until nothing runs there.");
+  auto* leaving = command->add_subcommand("drain", "Have a node leave: it gets nothing new, finishes, and stops.");
   auto given = std::make_shared<drain_arguments>(*leaving);
   leaving->add_option("NODE", given->name, "The node's name.")->required();
-  leaving->footer("Example:\n  troupe cluster drain n2    # then stop it");
+  leaving->footer("Example:\n  troupe cluster drain n2");
   leaving->callback([given, &chosen] { chosen = [given] { return drain(*given); }; });
 
   add_cluster_certs(*command, chosen);

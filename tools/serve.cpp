@@ -6,18 +6,22 @@
 #include "handlers/sandbox/own_namespaces.hpp"
 #include "http/gateway.hpp"
 #include "http/server.hpp"
+#include "http/start_up.hpp"
 #include "tools/commands.hpp"
 #include "tools/console.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace troupe::tools {
 
@@ -25,6 +29,10 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+
+constexpr auto notice_time = 1s;       ///< that load balancers have to see that a node is not ready any more
+constexpr auto last_answers_time = 1s; ///< for who has asked for the node's end to be told of it
+constexpr auto goodbye_time = 1s;      ///< for the others to hear it
 
 /// Connections and sandboxes take descriptors, more than the usual soft limit of 1024: up to the hard one.
 void raise_descriptor_limit() {
@@ -40,7 +48,10 @@ struct serving {
   serving(asio::io_context& io, node& actors, const config::settings& given)
     : settings{given},
       gateway{io, actors.system(), actors.actors()},
-      context{.actors = gateway, .currency = settings.billing.currency, .program_version = TROUPE_VERSION},
+      context{.actors = gateway,
+              .currency = settings.billing.currency,
+              .program_version = TROUPE_VERSION,
+              .name = settings.node.name},
       server{io, settings.http, context} {}
 
   const config::settings& settings;
@@ -64,36 +75,92 @@ void give_back_large_buffers() {
   ::mallopt(M_MMAP_THRESHOLD, threshold);
 }
 
-/// Takes nothing new, and waits for what runs.
-http::task<caf::expected<caf::unit_t>> drain(serving& all, std::chrono::milliseconds time_max,
-                                             std::chrono::milliseconds patience) {
-  const auto& actors = all.gateway.actors();
-  if (actors.membership)
-    co_return co_await all.gateway.ask<caf::unit_t>(actors.membership, time_max, atom::drain::value,
-                                                    all.settings.node.name, caf::timespan{patience});
-  co_return co_await all.gateway.ask<caf::unit_t>(actors.worker, time_max, atom::drain::value, caf::timespan{patience});
+/// The node's end, which begins with a signal or because somebody in the cluster wants the node to leave: one way for
+/// both.
+struct ending {
+  ending(asio::io_context& context, serving& what, node& whose) : io{context}, all{what}, actors{whose}, notice{io} {}
+
+  asio::io_context& io;
+  serving& all;
+  node& actors;
+  bool begun = false;
+  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max(); ///< what runs may run
+  http::io_timer notice;
+
+  std::chrono::milliseconds time_left() const {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::max(until, now) - now);
+  }
+};
+
+/// Waits for what runs.
+http::task<caf::expected<caf::unit_t>> drain(ending& end) {
+  const caf::timespan patience{end.time_left()};
+  const auto time_max = end.time_left() + 10s;
+  if (end.actors.membership())
+    co_return co_await end.all.gateway.ask<caf::unit_t>(end.actors.membership(), time_max, atom::drain{}, patience);
+  co_return co_await end.all.gateway.ask<caf::unit_t>(end.all.gateway.actors().worker, time_max, atom::drain{},
+                                                      patience);
 }
 
-/// A second signal while the node stops: what still runs is ended at once.
-http::task<void> hurry(asio::signal_set& signals, serving& all) {
-  co_await signals.async_wait(http::use_task);
-  spdlog::info("stopping at once");
-  co_await drain(all, 10s, 0s);
+/// The others hear that this node takes nothing new. Where another one serves HTTP, this one goes on for a while, so
+/// that whoever spreads requests over them has seen that it is not ready any more.
+http::task<void> retire(ending& end) {
+  end.all.server.retire();
+  if (!end.actors.membership())
+    co_return;
+  const auto others = co_await end.all.gateway.ask<bool>(end.actors.membership(), 10s, atom::leave{});
+  if (!end.actors.actors().balancer || !others || !*others)
+    co_return;
+  boost::system::error_code problem; // Of a wait that was cut short.
+  end.notice.expires_after(std::min<std::chrono::milliseconds>(notice_time, end.time_left()));
+  co_await end.notice.async_wait(asio::redirect_error(http::use_task, problem));
 }
 
-/// Waits for a signal, then stops in order: no new requests, the last answers, the sandboxes, the actors.
-http::task<void> stop_on_signal(asio::io_context& io, serving& all) {
-  asio::signal_set signals{io, SIGINT, SIGTERM};
-  co_await signals.async_wait(http::use_task);
+/// In order: readiness, the last requests, the sandboxes, goodbye, the actors.
+http::task<void> stop_in_order(ending& end) {
   spdlog::info("stopping: finishing what runs");
-  asio::co_spawn(io, hurry(signals, all), asio::detached);
-  const auto drain_time = all.settings.worker.drain_timeout;
-  co_await all.server.stop(drain_time);
-  const auto drained = co_await drain(all, drain_time + 10s, drain_time);
+  co_await retire(end);
+  co_await end.all.server.finish(end.time_left());
+  const auto drained = co_await drain(end);
   if (!drained)
     spdlog::warn("not all sandboxes ended in time: {}", what_of(drained.error()));
-  all.gateway.stop();
-  io.stop();
+  co_await end.all.server.stop(last_answers_time);
+  if (end.actors.membership())
+    co_await end.all.gateway.ask<caf::unit_t>(end.actors.membership(), 10s, atom::goodbye{},
+                                              caf::timespan{goodbye_time});
+  end.all.gateway.stop();
+  end.io.stop();
+}
+
+http::task<void> hurry(ending& end) {
+  co_await drain(end);
+}
+
+/// Begins the end, or has it come sooner.
+void begin(ending& end, std::chrono::milliseconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  if (until >= end.until)
+    return;
+  end.until = until;
+  if (!std::exchange(end.begun, true)) {
+    asio::co_spawn(end.io, stop_in_order(end), asio::detached);
+    return;
+  }
+  end.all.server.hurry(patience);
+  if (patience == 0ms)
+    end.notice.cancel();
+  asio::co_spawn(end.io, hurry(end), asio::detached);
+}
+
+/// The first signal begins the end; at a second one what still runs is ended at once.
+http::task<void> stop_on_signal(ending& end) {
+  asio::signal_set signals{end.io, SIGINT, SIGTERM};
+  co_await signals.async_wait(http::use_task);
+  begin(end, end.all.settings.worker.drain_timeout);
+  co_await signals.async_wait(http::use_task);
+  spdlog::info("stopping at once");
+  begin(end, 0ms);
 }
 
 } // namespace
@@ -113,14 +180,22 @@ int serve(const config::resolved_options& options) {
   io_scheduler::of(node.system()).bind_to_this_thread();
   serving all{io, node, settings};
   const bool serves_http = node.actors().balancer != nullptr;
+  const bool clustered = config::is_clustered(settings);
+  if (clustered)
+    http::hold_invocations(io, all.context);
   const auto problem = serves_http ? all.server.start() : caf::error{};
+  ending end{io, all, node};
   if (!problem) {
     if (serves_http)
       spdlog::info("node {} serves on {}", settings.node.name, all.context.origin);
-    if (config::is_clustered(settings))
+    if (clustered)
       spdlog::info("node {} ({}) meets others on {}", settings.node.name, settings.node.roles,
                    config::to_string({settings.cluster.address, settings.cluster.port}));
-    asio::co_spawn(io, stop_on_signal(io, all), asio::detached);
+    node.on_leave([&end](std::chrono::milliseconds patience) { begin(end, patience); });
+    asio::co_spawn(io, stop_on_signal(end), asio::detached);
+    if (clustered && serves_http)
+      asio::co_spawn(io, http::meet_cluster(io, all.context, config::parse_roles(settings.node.roles).value()),
+                     asio::detached);
     put_this_thread_first(); // last, since threads that it starts would be put first as well
     io.run();
   } else {

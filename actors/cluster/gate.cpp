@@ -95,6 +95,10 @@ void gate::admit(std::map<std::string, uuid> present) {
   boost::asio::post(io_, [this, present = std::move(present)]() mutable { present_ = std::move(present); });
 }
 
+void gate::close() {
+  boost::asio::post(io_, [this] { door_->close(); });
+}
+
 std::optional<std::string> gate::objection(const hello& who, const std::string& seen_at) {
   if (const auto found = present_.find(who.name); found != present_.end())
     return found->second == who.id

@@ -33,6 +33,9 @@ public:
   /// These are there: their doubles are turned away.
   void admit(std::map<std::string, uuid> present);
 
+  /// Nobody comes in any more. For good.
+  void close();
+
 private:
   gate() = default;
   std::optional<std::string> objection(const hello& who, const std::string& seen_at);

@@ -1,11 +1,14 @@
 #include "actors/cluster/membership.hpp"
 
+#include "actors/cluster/leaving.hpp"
+#include "actors/cluster/telling.hpp"
 #include "config/errc.hpp"
 #include "config/limits.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe {
 
@@ -13,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
-using self_pointer = membership_inner::stateful_pointer<membership_state>;
+using namespace member_parts;
 
 constexpr auto tick_interval = 250ms;
 constexpr auto pause_min = 100ms; ///< between two tries to reach an address; it doubles
@@ -23,45 +26,6 @@ constexpr auto spawn_time_max = 10s;
 
 bool dials(const member& self, const std::string& other) {
   return self.name < other;
-}
-
-// -- telling ---------------------------------------------------------------------------------------------------------
-
-std::vector<acquaintance> acquaintances(const membership_state& st) {
-  std::vector<acquaintance> all;
-  all.reserve(st.peers.size());
-  for (const auto& [name, peer] : st.peers)
-    all.push_back({name, peer.what.address});
-  return all;
-}
-
-void tell(self_pointer self, const membership_state::peer& whom) {
-  self->send(whom.membership, atom::announce::value, self->state.settings.self, acquaintances(self->state));
-}
-
-void tell_all(self_pointer self) {
-  for (const auto& [name, peer] : self->state.peers)
-    tell(self, peer);
-}
-
-std::vector<member> members(const membership_state& st) {
-  std::vector<member> all{st.settings.self};
-  for (const auto& [name, peer] : st.peers)
-    all.push_back(peer.what);
-  return all;
-}
-
-void tell_followers(self_pointer self) {
-  for (const auto& follower : self->state.followers)
-    self->send(follower, atom::members::value, members(self->state));
-}
-
-/// The set of names has changed.
-void tell_door(const membership_state& st) {
-  std::map<std::string, uuid> present;
-  for (const auto& [name, peer] : st.peers)
-    present.emplace(name, peer.what.id);
-  st.settings.admit(present);
 }
 
 // -- reaching others -------------------------------------------------------------------------------------------------
@@ -138,6 +102,8 @@ void welcome(self_pointer self, membership_actor whom, const member& what) {
 
 /// The door has let somebody in. Which node it is, its first announcement tells.
 void join(self_pointer self, peer_link& link) {
+  if (self->state.gone)
+    return;
   auto& system = self->system();
   if (!link.dialled) {
     cluster::accept_link(system, link, caf::actor_cast<membership_actor>(self));
@@ -220,6 +186,8 @@ void hear(self_pointer self, const member& what, const std::vector<acquaintance>
   if (!from || what.name == st.settings.self.name)
     return;
   const auto found = st.peers.find(what.name);
+  if (st.gone || (found != st.peers.end() && found->second.left))
+    return;
   if (found == st.peers.end()) {
     welcome(self, std::move(from), what);
   } else if (found->second.membership != from) {
@@ -234,6 +202,25 @@ void hear(self_pointer self, const member& what, const std::vector<acquaintance>
   tell_followers(self);
 }
 
+using peer_place = std::map<std::string, membership_state::peer>::iterator;
+
+peer_place find_peer(membership_state& st, const caf::actor_addr& membership) {
+  return std::ranges::find_if(st.peers,
+                              [&](const auto& peer) { return peer.second.membership.address() == membership; });
+}
+
+void forget(self_pointer self, peer_place who) {
+  auto& st = self->state;
+  auto& known = st.addresses[who->second.what.address];
+  known = {.name = who->first};
+  if (!dials(st.settings.self, who->first))
+    st.addresses.erase(who->second.what.address); // it dials, when it is back
+  st.peers.erase(who);
+  tell_door(st);
+  spawn_missing_workers(self);
+  tell_followers(self);
+}
+
 void lose(self_pointer self, const caf::down_msg& down) {
   auto& st = self->state;
   auto& mine = st.settings.self;
@@ -243,22 +230,32 @@ void lose(self_pointer self, const caf::down_msg& down) {
     tell_all(self);
     return;
   }
-  const auto found =
-    std::ranges::find_if(st.peers, [&](const auto& peer) { return peer.second.membership.address() == down.source; });
+  const auto found = find_peer(st, down.source);
   if (found == st.peers.end())
     return;
-  spdlog::warn("node {} is gone, {} members are left", found->first, st.peers.size());
-  auto& known = st.addresses[found->second.what.address];
-  known = {.name = found->first};
-  if (!dials(mine, found->first))
-    st.addresses.erase(found->second.what.address); // it dials, when it is back
-  st.peers.erase(found);
-  tell_door(st);
-  spawn_missing_workers(self);
+  if (!found->second.left) {
+    spdlog::warn("node {} is gone, {} members are left", found->first, st.peers.size());
+    answer_all(found->second.awaiting_leave, make_error(errc::node_lost));
+  }
+  forget(self, found);
+}
+
+/// What it had to say has been said, and its link goes down with its process.
+void take_leave(self_pointer self) {
+  auto& st = self->state;
+  const auto found = find_peer(st, caf::actor_cast<caf::actor_addr>(self->current_sender()));
+  if (found == st.peers.end() || found->second.left)
+    return;
+  found->second.left = true;
+  found->second.what.draining = true;
+  spdlog::info("node {} has left, {} members are left", found->first, members(st).size());
+  answer_all(found->second.awaiting_leave, {});
   tell_followers(self);
 }
 
 void tick(self_pointer self) {
+  if (self->state.gone)
+    return;
   self->delayed_send(self, tick_interval, atom::tick::value);
   for (const auto& seed : self->state.settings.seeds)
     self->state.addresses.try_emplace(seed);
@@ -278,22 +275,6 @@ void tick(self_pointer self) {
     tell_all(self);
 }
 
-caf::result<caf::unit_t> drain(self_pointer self, const std::string& name, caf::timespan patience) {
-  auto& st = self->state;
-  if (name != st.settings.self.name) {
-    const auto found = st.peers.find(name);
-    if (found == st.peers.end())
-      return make_error(errc::invalid_argument, "there is no node of the name " + name);
-    return self->delegate(found->second.membership, atom::drain::value, name, patience);
-  }
-  st.settings.self.draining = true;
-  tell_all(self);
-  tell_followers(self);
-  if (!st.settings.self.worker)
-    return caf::unit;
-  return self->delegate(st.settings.self.worker, atom::drain::value, patience);
-}
-
 } // namespace
 
 membership_inner::behavior_type membership(self_pointer self, membership_settings settings) {
@@ -306,14 +287,22 @@ membership_inner::behavior_type membership(self_pointer self, membership_setting
     [self](atom::announce, const member& what, const std::vector<acquaintance>& known) { hear(self, what, known); },
     [self](atom::members) { return members(self->state); },
     [self](atom::drain, const std::string& name, caf::timespan patience) { return drain(self, name, patience); },
+    [](atom::retire) { return caf::unit; }, // the announcement came before, and has been told
+    [self](atom::goodbye) {
+      take_leave(self);
+      return caf::unit;
+    },
     [self](atom::join, const peer_ptr& link) { join(self, *link); },
     [self](atom::refuse, const config::node_address& address) { could_not_reach(self, address); },
     [self](atom::again, const acquaintance& who) { dial_back(self, who); },
     [self](atom::follow, const cluster_follower& follower) {
       self->state.followers.push_back(follower);
-      self->send(follower, atom::members::value, members(self->state));
+      self->send(follower, atom::members::value, reachable_members(self->state));
     },
     [self](atom::spawned, const worker_actor& worker) { take_worker(self, worker); },
+    [self](atom::leave) { return retire(self); },
+    [self](atom::drain, caf::timespan patience) { return finish(self, patience); },
+    [self](atom::goodbye, caf::timespan time_max) { return say_goodbye(self, time_max); },
     [self](atom::tick) { tick(self); },
   };
 }

@@ -22,6 +22,14 @@ using membership_inner = membership_actor::extend<
   caf::reacts_to<atom::follow, cluster_follower>,
   // This node's worker, which another node has spawned.
   caf::reacts_to<atom::spawned, worker_actor>,
+  // This node is going to leave: all others hear that it takes nothing new. Answers once they have, and says whether
+  // another one serves HTTP.
+  caf::replies_to<atom::leave>::with<bool>,
+  // Then: this node's worker finishes. Answers once nothing runs; before, those are answered who wanted the node to
+  // leave.
+  caf::replies_to<atom::drain, caf::timespan>::with<caf::unit_t>,
+  // At last: goodbye to all others. Answers once they have heard it, or when they have had the time to.
+  caf::replies_to<atom::goodbye, caf::timespan>::with<caf::unit_t>,
   // To itself: time has passed.
   caf::reacts_to<atom::tick>>;
 
@@ -33,6 +41,10 @@ struct membership_settings {
   std::function<void(const config::node_address&)> dial;
   /// Tells the door who is there, so that it can turn away their doubles.
   std::function<void(const std::map<std::string, uuid>&)> admit;
+  /// Closes the door for good: nobody comes in any more.
+  std::function<void()> close;
+  /// Somebody wants this node to leave: begins what ends with `goodbye`, and with the process. May be called again.
+  std::function<void(caf::timespan patience)> leave;
 };
 
 /// An address that this node tries to reach, with growing pauses.
@@ -49,6 +61,8 @@ struct membership_state {
     membership_actor membership;
     member what;
     bool spawning = false; ///< its worker, by this node
+    bool left = false;     ///< it has said goodbye, and its link is not down yet
+    std::vector<caf::typed_response_promise<caf::unit_t>> awaiting_leave = {}; ///< who wanted it to leave
   };
 
   membership_state() = default;
@@ -57,6 +71,12 @@ struct membership_state {
   std::map<std::string, peer> peers; ///< by name
   std::map<config::node_address, dialling> addresses;
   std::vector<cluster_follower> followers;
+
+  // Of this node's own end.
+  bool finishing = false; ///< its worker takes nothing new, from its own balancer neither
+  bool finished = false;  ///< and nothing runs there any more
+  bool gone = false;      ///< goodbye has been said: nobody is told anything any more
+  std::vector<caf::typed_response_promise<caf::unit_t>> awaiting_finish; ///< who wanted this node to leave
 
   static inline const char* name = "membership";
 };

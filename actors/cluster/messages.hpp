@@ -103,6 +103,8 @@ using join = caf::atom_constant<caf::atom("join")>;
 using announce = caf::atom_constant<caf::atom("announce")>;
 using members = caf::atom_constant<caf::atom("members")>;
 using spawned = caf::atom_constant<caf::atom("spawned")>;
+using leave = caf::atom_constant<caf::atom("leave")>;
+using goodbye = caf::atom_constant<caf::atom("goodbye")>;
 
 } // namespace troupe::atom
 
@@ -119,9 +121,14 @@ using membership_actor = caf::typed_actor<
   caf::reacts_to<atom::announce, member, std::vector<acquaintance>>,
   // All members, this node first.
   caf::replies_to<atom::members>::with<std::vector<member>>,
-  // That node, which may be this one, takes nothing new; answers once nothing runs there. Fails with invalid_argument
-  // when there is none of that name.
-  caf::replies_to<atom::drain, std::string, caf::timespan>::with<caf::unit_t>>;
+  // That node, which may be this one, takes nothing new, finishes what runs there, and leaves. Another one has left
+  // when this is answered; this one has finished then, and leaves now. Fails with invalid_argument when there is none
+  // of that name, with node_lost when it was lost before it had finished.
+  caf::replies_to<atom::drain, std::string, caf::timespan>::with<caf::unit_t>,
+  // From another node's: it takes nothing new. Those here who send it invocations have been told before the answer.
+  caf::replies_to<atom::retire>::with<caf::unit_t>,
+  // From another node's: it has finished, all that ran there has been answered, and its process ends.
+  caf::replies_to<atom::goodbye>::with<caf::unit_t>>;
 
 /// The actors that HTTP speaks with. Handles may be empty: a node has only what its roles ask for.
 struct node_actors {

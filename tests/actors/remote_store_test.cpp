@@ -9,6 +9,7 @@
 
 using namespace troupe;
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -64,7 +65,7 @@ struct fixture : test::actor_fixture {
     if (with_store)
       all[1].store = far;
     caf::anon_send(near, atom::members::value, std::move(all));
-    run();
+    sched.run();
   }
 
   /// What has become of a question; neither, while nothing has.
@@ -80,7 +81,7 @@ struct fixture : test::actor_fixture {
         .then([seen](std::string& directory_name) { seen->directory = std::move(directory_name); },
               [seen](caf::error& why) { seen->problem = std::move(why); });
     });
-    run();
+    sched.run();
     return seen;
   }
 
@@ -115,7 +116,7 @@ CAF_TEST(a bundle comes in pieces and once) {
   CAF_CHECK(unpack(bundle)->directory == first->directory);
   CAF_CHECK_EQUAL(played.parts, 3u);
   caf::anon_send(near, atom::release::value, bundle);
-  run();
+  sched.run();
   CAF_CHECK(!fs::exists(*first->directory));
 }
 
@@ -134,19 +135,34 @@ CAF_TEST(an archive that does not go on is given up) {
   CAF_CHECK(code_of(unpack(digest::of(std::string_view{"x"}))->problem) == errc::io_error);
 }
 
-CAF_TEST(without the store whoever waits is told) {
-  CAF_CHECK(code_of(unpack(digest::of(std::string_view{"x"}))->problem) == errc::unavailable);
+CAF_TEST(without the store whoever waits is told after a while) {
+  const auto early = unpack(digest::of(std::string_view{"x"}));
+  CAF_CHECK(!early->directory && !early->problem);
+  sched.advance_time(10s);
+  sched.run();
+  CAF_CHECK(code_of(early->problem) == errc::unavailable);
+}
+
+CAF_TEST(a store that is restarted costs time and nothing else) {
   tell_members(true);
+  played.zip = large_archive();
   played.silent = true;
-  const auto asked = unpack(digest::of(std::string_view{"x"}));
+  const auto asked = unpack(digest::of(played.zip));
   CAF_CHECK(!asked->directory && !asked->problem);
   tell_members(false);
-  CAF_CHECK(code_of(asked->problem) == errc::unavailable);
+  const auto another = unpack(digest::of(std::string_view{"x"}));
+  sched.advance_time(5s);
+  sched.run();
+  CAF_CHECK(!asked->directory && !asked->problem);
+  played.silent = false;
+  tell_members(true);
+  CAF_CHECK(asked->directory);
+  CAF_CHECK(code_of(another->problem) == errc::io_error); // the store has it not
 }
 
 CAF_TEST(followers hear of each store that comes) {
   caf::anon_send(near, atom::follow::value, follower);
-  run();
+  sched.run();
   CAF_CHECK_EQUAL(played.followers, 0u);
   tell_members(true);
   CAF_CHECK_EQUAL(played.followers, 1u);

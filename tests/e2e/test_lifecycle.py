@@ -83,7 +83,7 @@ def test_a_stop_finishes_what_runs_and_takes_nothing_new(start_node):
 
         def refuses():
             try:
-                socket.create_connection(("127.0.0.1", node.port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", node.port), timeout=5).close()
             except ConnectionRefusedError:
                 return True
             except ConnectionResetError:
