@@ -31,10 +31,12 @@ caf::result<outcome> invoke(self_pointer self, invocation& call) {
   if (found != st.functions.end())
     call.function = found->second;
   if (!in_rate) {
-    // Without a function there is nothing that a record could be about.
-    if (!call.function || !st.worker)
-      return make_throttled(throttle::tenant_rate);
-    return self->delegate(st.worker, atom::refuse::value, std::move(call), throttle::tenant_rate);
+    // Without a function there is nothing that a record could be about. Where a worker is, it keeps the books.
+    if (call.function && st.worker)
+      return self->delegate(st.worker, atom::refuse::value, std::move(call), throttle::tenant_rate);
+    if (call.function)
+      self->send(st.ledger, atom::append::value, std::vector{st.books.throttled(call)});
+    return make_throttled(throttle::tenant_rate);
   }
   if (!call.function)
     return make_error(errc::function_not_found, "Function not found: " + call.name);
@@ -56,6 +58,8 @@ void forget(balancer_state& st, const function_version& old, const function_vers
 balancer_inner::behavior_type balancer(self_pointer self, balancer_settings settings) {
   auto& state = self->state;
   state.worker = std::move(settings.worker);
+  state.ledger = std::move(settings.ledger);
+  state.books = std::move(settings.books);
   state.choose = policy{settings.policy};
   state.random = random_source{static_cast<uint64_t>(self->clock().now().time_since_epoch().count())};
   for (const auto& [tenant, may] : settings.tenants)

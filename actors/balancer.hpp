@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/accounting.hpp"
 #include "actors/cluster/messages.hpp"
 #include "actors/messages.hpp"
 #include "actors/policies.hpp"
@@ -33,6 +34,8 @@ struct balancer_settings {
   worker_actor worker; ///< of this node; empty when it has none
   policy_kind policy = policy_kind::warm_first;
   std::map<std::string, config::tenant_settings> tenants;
+  ledger_actor ledger = {}; ///< of this node
+  accountant books = {};
 };
 
 struct balancer_state {
@@ -45,6 +48,8 @@ struct balancer_state {
   string_map<function_ptr> functions;
   string_map<token_bucket> rates; ///< of the tenants that have a limit, by name
   std::string key;                ///< reused for each look-up
+  ledger_actor ledger;            ///< takes the records of what is refused where there is no worker
+  accountant books;
 
   // Of a node that is on its own all goes to `worker`, and these stay empty.
   bool clustered = false;

@@ -1,7 +1,9 @@
 #include "actors/node.hpp"
 
+#include "actors/accounting.hpp"
 #include "actors/balancer.hpp"
 #include "actors/cluster/identity.hpp"
+#include "actors/cluster/roll.hpp"
 #include "actors/handler_store.hpp"
 #include "actors/io_scheduler.hpp"
 #include "actors/launcher.hpp"
@@ -159,6 +161,8 @@ void node::spawn_balancer() {
   wanted.worker = actors_.worker;
   wanted.policy = policy_named(settings_.balancer.policy).value_or(policy_kind::warm_first);
   wanted.tenants = settings_.tenants;
+  wanted.ledger = actors_.ledger;
+  wanted.books = accountant{settings_.billing, settings_.node.name};
   const auto balancing = system_.spawn(balancer, std::move(wanted));
   actors_.balancer = balancing;
   cluster_followers_.emplace_back(balancing);
@@ -195,6 +199,8 @@ caf::error node::join_cluster() {
   };
   membership_ = system_.spawn(troupe::membership, std::move(wanted));
   actors_.membership = membership_;
+  actors_.roll = system_.spawn(roll);
+  cluster_followers_.emplace_back(actors_.roll);
   for (const auto& follower : cluster_followers_)
     caf::anon_send(membership_, atom::follow::value, follower);
   gate_->report_to(membership_);
@@ -214,6 +220,7 @@ void node::wait_for_functions() {
 void node::stop() {
   // First those that still hand something to the others, then the ledger, which takes the last records.
   caf::anon_send_exit(membership_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(actors_.roll, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(actors_.balancer, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(actors_.worker, caf::exit_reason::user_shutdown);
   membership_ = membership_inner{};

@@ -115,6 +115,8 @@ inline constexpr size_t ledger_batch_max = 256;       ///< records between two w
 inline constexpr auto ledger_skew_max = 60s;          ///< between the time in an invocation's id and its start
 inline constexpr size_t ledger_faults_max = 1000;     ///< lines of what `verify` found
 inline constexpr size_t metered_functions_max = 2000; ///< with metrics of their own: those invoked last
+inline constexpr size_t ledger_part_items = 1000; ///< records asked of a node at a time, when a page is made of many
+inline constexpr auto ledger_reach_time_max = 3s; ///< for another node to say that it is there, before it is read
 
 // Network of sandboxes that may reach out
 inline constexpr unsigned egress_prefix_min = 8;  ///< of the range that their addresses come from

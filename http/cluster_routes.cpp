@@ -44,7 +44,7 @@ caf::error on_its_own() {
 class end_of_this_node {
 public:
   end_of_this_node(node_context& node, const std::string& wanted)
-    : awaiting_{wanted == node.name ? &node.awaiting_end : nullptr} {
+    : awaiting_{wanted == node.node_name ? &node.awaiting_end : nullptr} {
     if (awaiting_)
       ++*awaiting_;
   }

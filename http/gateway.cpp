@@ -6,8 +6,13 @@ namespace troupe::http {
 
 namespace {
 
-caf::behavior asker(caf::event_based_actor* self) {
+caf::behavior asker(asker_pointer self) {
   self->set_default_handler(caf::drop);
+  self->set_down_handler([self](const caf::down_msg& down) {
+    if (const auto lost = self->state.far.extract(down.source))
+      for (const auto& ask : lost.mapped())
+        ask->lose();
+  });
   self->set_exception_handler([](std::exception_ptr& problem) -> caf::error {
     try {
       std::rethrow_exception(problem);
@@ -34,6 +39,26 @@ gateway::gateway(boost::asio::io_context& io, caf::actor_system& system, node_ac
 
 gateway::~gateway() {
   stop();
+}
+
+void gateway::watch(asker_pointer self, const caf::actor_addr& whom, pending_ask& ask) {
+  auto& waiting = self->state.far[whom];
+  if (waiting.empty())
+    self->monitor(whom);
+  waiting.emplace_back(&ask);
+}
+
+bool gateway::forget(asker_pointer self, const caf::actor_addr& whom, const pending_ask& ask) {
+  const auto found = self->state.far.find(whom);
+  if (found == self->state.far.end())
+    return false; // lost
+  if (std::erase(found->second, &ask) == 0)
+    return false;
+  if (found->second.empty()) {
+    self->demonitor(whom);
+    self->state.far.erase(found);
+  }
+  return true;
 }
 
 void gateway::begin(pending_ask_ptr ask, std::chrono::milliseconds time_max) {

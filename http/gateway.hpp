@@ -12,13 +12,29 @@
 #include <caf/all.hpp>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace troupe::http {
+
+class pending_ask;
+
+/// What the actor that asks for all coroutines knows: which of them wait for an actor of another node. Those are not
+/// answered when that node is lost (CAF drops their questions), so they are told here. Local actors answer always.
+struct asker_state {
+  asker_state() = default;
+
+  std::map<caf::actor_addr, std::vector<caf::intrusive_ptr<pending_ask>>> far;
+
+  static inline const char* name = "gateway";
+};
+
+using asker_pointer = caf::stateful_actor<asker_state>*;
 
 /// A coroutine's question on its way to an actor and back. Waiting ones hang in the gateway's list, which belongs to
 /// the io thread; the actor's thread (mostly the same one) only sends it and stores the answer.
@@ -27,7 +43,10 @@ class pending_ask
     public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
   /// Actor's thread: sends the question as `self`.
-  virtual void send(caf::event_based_actor* self) = 0;
+  virtual void send(asker_pointer self) = 0;
+
+  /// Actor's thread: whoever was asked is lost, and the answer with him.
+  virtual void lose() = 0;
 
   /// io thread: resumes the coroutine with the answer that has come, or with `problem`.
   virtual void resume() = 0;
@@ -67,7 +86,8 @@ public:
 
   /// Sends `message` to `to` and waits for its answer of type R (caf::unit_t for none), at most `time_max` and one
   /// sweep. Fails as the actor does; with unavailable when it is gone or answers too late (that answer is then
-  /// dropped), with shutting_down after `stop`. The message is moved, never copied.
+  /// dropped), with node_lost when it is one of another node and that is lost, with shutting_down after `stop`. The
+  /// message is moved, never copied.
   template <class R, class Handle, class... Ts>
   task<caf::expected<R>> ask(const Handle& to, std::chrono::milliseconds time_max, Ts... message);
 
@@ -77,6 +97,10 @@ public:
 private:
   template <class R, class Handler, class Handle, class... Ts>
   class typed_ask;
+
+  // Actor's thread: an ask that waits for an actor of another node. `forget` is false when it waits no more.
+  static void watch(asker_pointer self, const caf::actor_addr& whom, pending_ask& ask);
+  static bool forget(asker_pointer self, const caf::actor_addr& whom, const pending_ask& ask);
 
   using ask_list = boost::intrusive::list<pending_ask, boost::intrusive::constant_time_size<false>>;
 
@@ -101,22 +125,26 @@ public:
   typed_ask(boost::asio::io_context& io, Handler handler, Handle to, std::tuple<Ts...> message)
     : io_{io}, handler_{std::move(handler)}, to_{std::move(to)}, message_{std::move(message)} {}
 
-  void send(caf::event_based_actor* self) override {
+  void send(asker_pointer self) override {
     auto me = caf::intrusive_ptr<typed_ask>{this};
-    auto failed = [me](caf::error& problem) { me->deliver(std::move(problem)); };
+    auto failed = [self, me](caf::error& problem) { me->arrive(self, std::move(problem)); };
     // The handle goes now: one that lives on in a forgotten question would keep its actor alive.
     auto to = std::exchange(to_, Handle{});
+    if (to && to.node() != self->node())
+      watch(self, far_ = to.address(), *this);
     std::apply(
       [&](Ts&... parts) {
         if constexpr (std::is_same_v<R, caf::unit_t>) // CAF 0.17 makes an empty message of a unit_t.
           self->request(caf::actor_cast<caf::actor>(to), caf::infinite, std::move(parts)...)
-            .then([me] { me->deliver(caf::unit); }, std::move(failed));
+            .then([self, me] { me->arrive(self, caf::unit); }, std::move(failed));
         else
           self->request(to, caf::infinite, std::move(parts)...)
-            .then([me](R& answer) { me->deliver(std::move(answer)); }, std::move(failed));
+            .then([self, me](R& answer) { me->arrive(self, std::move(answer)); }, std::move(failed));
       },
       message_);
   }
+
+  void lose() override { deliver(make_error(errc::node_lost)); }
 
   void resume() override {
     if (handler_)
@@ -129,6 +157,12 @@ public:
   }
 
 private:
+  template <class T>
+  void arrive(asker_pointer self, T&& answer) {
+    if (!far_ || forget(self, far_, *this))
+      deliver(std::forward<T>(answer));
+  }
+
   template <class T>
   void deliver(T&& answer) {
     answer_.emplace(std::forward<T>(answer));
@@ -144,6 +178,7 @@ private:
   boost::asio::io_context& io_;
   std::optional<Handler> handler_;
   Handle to_;
+  caf::actor_addr far_; ///< of whom was asked, when that is on another node
   std::tuple<Ts...> message_;
   std::optional<caf::expected<R>> answer_;
 };

@@ -28,6 +28,12 @@ public:
     return *this;
   }
 
+  object_writer& add_flag(std::string_view name, bool value) {
+    begin(name);
+    out_ += value ? "true" : "false";
+    return *this;
+  }
+
   void end() { out_ += '}'; }
 
 private:
@@ -81,12 +87,22 @@ void append_record(std::string& out, const storage::usage_record& record) {
     .end();
 }
 
-/// An array of the first `count` values, written by `append`.
+void append_share(std::string& out, const ledger_share& share) {
+  object_writer node{out};
+  node.add("name", share.node).add_flag("answered", share.problem.empty());
+  if (!share.problem.empty())
+    node.add("reason", share.problem);
+  node.end();
+}
+
+/// The member `name`: an array of the values, each written by `append`. The comma before it is its business.
 template <class T>
-void append_array(std::string& out, const std::vector<T>& values, size_t count,
+void append_array(std::string& out, std::string_view name, const std::vector<T>& values,
                   void (*append)(std::string&, const T&)) {
-  out += '[';
-  for (size_t i = 0; i < count && i < values.size(); ++i) {
+  out += out.back() == '{' ? "\"" : ",\"";
+  out += name;
+  out += "\":[";
+  for (size_t i = 0; i < values.size(); ++i) {
     if (i > 0)
       out += ',';
     append(out, values[i]);
@@ -96,31 +112,34 @@ void append_array(std::string& out, const std::vector<T>& values, size_t count,
 
 } // namespace
 
-std::string usage_document(std::string_view currency, const std::vector<storage::usage_row>& rows) {
+std::string usage_document(std::string_view currency, const std::vector<storage::usage_row>& rows,
+                           const std::vector<ledger_share>& nodes) {
   std::string out = "{\"currency\":";
   append_json(out, currency);
-  out += ",\"rows\":";
-  append_array(out, rows, rows.size(), append_row);
+  append_array(out, "rows", rows, append_row);
+  append_array(out, "nodes", nodes, append_share);
   out += '}';
   return out;
 }
 
-std::string records_document(const std::vector<storage::usage_record>& records, size_t count_max) {
-  std::string out = "{\"records\":";
-  append_array(out, records, count_max, append_record);
-  if (records.size() > count_max) {
+std::string records_document(const std::vector<storage::usage_record>& records, const std::optional<uuid>& next,
+                             const std::vector<ledger_share>& nodes) {
+  std::string out = "{";
+  append_array(out, "records", records, append_record);
+  if (next) {
     out += ",\"next\":";
-    append_json(out, records[count_max - 1].id.to_string());
+    append_json(out, next->to_string());
   }
+  append_array(out, "nodes", nodes, append_share);
   out += '}';
   return out;
 }
 
-std::string verify_document(const storage::verify_report& report) {
+std::string verify_document(const storage::verify_report& report, const std::vector<ledger_share>& nodes) {
   std::string out = "{\"records\":" + std::to_string(report.records) + ",\"rows\":" + std::to_string(report.rows);
-  out += ",\"faults\":";
-  append_array<std::string>(out, report.faults, report.faults.size(),
+  append_array<std::string>(out, "faults", report.faults,
                             [](std::string& to, const std::string& fault) { append_json(to, fault); });
+  append_array(out, "nodes", nodes, append_share);
   out += '}';
   return out;
 }

@@ -24,13 +24,13 @@ struct traffic {
 /// What the endpoints work with: one for a node, on its io thread.
 struct node_context {
   gateway& actors;
+  std::string node_name = {};
   std::string currency = "USD";     ///< of the costs in /v1/usage
   std::string program_version = {}; ///< for /metrics
   std::string origin = {};          ///< "http://address:port", set by the server when it listens
   std::shared_ptr<traffic> counts = std::make_shared<traffic>(); ///< shared with sessions, which may end later
   helper_thread helper = {};
 
-  std::string name = {};       ///< of the node
   bool leaving = false;        ///< it is about to stop: /readyz says no, and connections end with their next answer
   size_t awaiting_end = 0;     ///< requests that are answered only when all others have been
   bool knows_functions = true; ///< those that the cluster keeps

@@ -2,7 +2,7 @@
 
 #include "http/node_context.hpp"
 
-/// What operators, browsers and the billing tool ask of a node.
+/// What operators and browsers ask of a node.
 namespace troupe::http {
 
 task<void> preflight(node_context& node, exchange& x); ///< OPTIONS: 204 and the CORS fields
@@ -10,10 +10,5 @@ task<void> index(node_context& node, exchange& x);     ///< what this is, and wh
 task<void> health(node_context& node, exchange& x);    ///< 200 while the process lives
 task<void> readiness(node_context& node, exchange& x); ///< 200 when it takes invocations, else 503
 task<void> metrics(node_context& node, exchange& x);
-
-/// Records and sums. What a client has been answered is in them: the worker hands its records over first.
-task<void> list_invocations(node_context& node, exchange& x);
-task<void> list_usage(node_context& node, exchange& x);
-task<void> verify_usage(node_context& node, exchange& x);
 
 } // namespace troupe::http

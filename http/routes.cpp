@@ -2,6 +2,7 @@
 
 #include "http/cluster_routes.hpp"
 #include "http/lambda_routes.hpp"
+#include "http/ledger_routes.hpp"
 #include "http/operations.hpp"
 #include "http/run_routes.hpp"
 

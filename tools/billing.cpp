@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 namespace troupe::tools {
 
@@ -25,6 +26,8 @@ struct billing_arguments {
     command.add_option("--config", configuration, "With --db: the node's configuration, for the currency.")
       ->type_name("FILE")
       ->needs(db);
+    command.add_flag("--this-node", this_node, "Only the node that is asked, not its whole cluster.")->excludes(db);
+    command.add_flag("--partial", partial, "Exit with 0 although nodes have not answered.")->excludes(db);
   }
 
   bool narrows() const { return !function.empty() || !since.empty() || !until.empty(); }
@@ -36,6 +39,25 @@ struct billing_arguments {
   std::string until;
   std::string database;
   std::string configuration;
+  bool this_node = false;
+  bool partial = false;
+};
+
+/// The nodes whose part is missing in what was printed: a line on stderr for each, and an exit code of its own.
+class missing_parts {
+public:
+  void add(const std::vector<absent_node>& absent) {
+    for (const auto& [name, reason] : absent)
+      if (names_.insert(name).second)
+        note(fmt::format("warning: node {} has not answered ({}): what it ran is missing here", name, reason));
+  }
+
+  int exit_code(const billing_arguments& given) const {
+    return names_.empty() || given.partial ? 0 : face_of(errc::unavailable).exit_code;
+  }
+
+private:
+  std::set<std::string> names_;
 };
 
 caf::expected<storage::ledger_filter> filter_of(const billing_arguments& given) {
@@ -72,41 +94,46 @@ caf::expected<std::unique_ptr<billing_source>> source_of(const billing_arguments
   auto client = given.endpoint.client();
   if (!client)
     return client.error();
-  return node_source(std::move(*client));
+  return node_source(std::move(*client), given.this_node ? billing_scope::node : billing_scope::cluster);
 }
 
-int report(billing_source& source, const storage::ledger_filter& filter, output_format format) {
+int report(billing_source& source, const storage::ledger_filter& filter, const billing_arguments& given) {
   const auto usage = source.usage(filter);
   if (!usage)
     return fail(usage.error());
+  missing_parts missing;
+  missing.add(usage->absent);
   std::map<std::string, storage::usage_totals> by_function;
   storage::usage_totals total;
   for (const auto& row : usage->rows) {
     by_function[row.function].add(row.totals);
     total.add(row.totals);
   }
-  if (format == output_format::json) {
+  if (given.format.value() == output_format::json) {
     json_list list;
     for (const auto& [function, totals] : by_function)
       list.add(json_of(function, totals, usage->currency));
     list.end();
-    return 0;
+  } else {
+    auto rows = report_table(usage->currency);
+    for (const auto& [function, totals] : by_function)
+      add_row(rows, function, totals);
+    add_row(rows, "total", total);
+    rows.print();
   }
-  auto rows = report_table(usage->currency);
-  for (const auto& [function, totals] : by_function)
-    add_row(rows, function, totals);
-  add_row(rows, "total", total);
-  rows.print();
-  return 0;
+  return missing.exit_code(given);
 }
 
 /// Prints page by page, so that a ledger of any length can be read.
-int records(billing_source& source, storage::ledger_filter filter, output_format format) {
+int records(billing_source& source, storage::ledger_filter filter, const billing_arguments& given) {
+  const auto format = given.format.value();
   json_list list;
+  missing_parts missing;
   for (bool is_first = true;; is_first = false) {
     const auto page = source.records(filter);
     if (!page)
       return fail(page.error());
+    missing.add(page->absent);
     auto rows = records_table();
     for (const auto& record : page->records) {
       if (format == output_format::json)
@@ -124,23 +151,26 @@ int records(billing_source& source, storage::ledger_filter filter, output_format
   }
   if (format == output_format::json)
     list.end();
-  return 0;
+  return missing.exit_code(given);
 }
 
-int verify(billing_source& source, output_format format) {
-  const auto report = source.verify();
-  if (!report)
-    return fail(report.error());
-  if (format == output_format::json) {
-    const boost::json::array faults(report->faults.begin(), report->faults.end());
-    fmt::print("{}\n", boost::json::serialize(boost::json::object{
-                         {"records", report->records}, {"rows", report->rows}, {"faults", faults}}));
+int verify(billing_source& source, const billing_arguments& given) {
+  const auto answer = source.verify();
+  if (!answer)
+    return fail(answer.error());
+  missing_parts missing;
+  missing.add(answer->absent);
+  const auto& report = answer->report;
+  if (given.format.value() == output_format::json) {
+    const boost::json::array faults(report.faults.begin(), report.faults.end());
+    fmt::print("{}\n", boost::json::serialize(
+                         boost::json::object{{"records", report.records}, {"rows", report.rows}, {"faults", faults}}));
   } else {
-    fmt::print("{} records, {} sums, {} faults\n", report->records, report->rows, report->faults.size());
+    fmt::print("{} records, {} sums, {} faults\n", report.records, report.rows, report.faults.size());
   }
-  if (report->faults.empty())
-    return 0;
-  for (const auto& fault : report->faults)
+  if (report.faults.empty())
+    return missing.exit_code(given);
+  for (const auto& fault : report.faults)
     note(fault);
   return face_of(errc::storage_damaged).exit_code;
 }
@@ -155,12 +185,12 @@ int run(const billing_arguments& given, view what) {
   if (!source)
     return fail(source.error());
   switch (what) {
-    case view::report: return report(**source, *filter, given.format.value());
-    case view::records: return records(**source, *filter, given.format.value());
+    case view::report: return report(**source, *filter, given);
+    case view::records: return records(**source, *filter, given);
     case view::verify:
       if (given.narrows())
-        note("verify reads the whole ledger: --function, --since and --until narrow nothing");
-      return verify(**source, given.format.value());
+        note("verify reads whole ledgers: --function, --since and --until narrow nothing");
+      return verify(**source, given);
   }
   return 0;
 }
@@ -178,14 +208,18 @@ void add_view(CLI::App& billing, action& chosen, view what, const std::string& n
 void add_billing(CLI::App& program, action& chosen) {
   auto* command = program.add_subcommand("billing", "What was used, and what it costs.");
   command->require_subcommand(1);
+  const std::string nodes = "The nodes of the cluster are read through the one that is asked. For each that has not\n"
+                            "answered there is a line on stderr, and the exit code is 5, with --partial 0.\n\n";
   const std::string times = "TIME is RFC 3339 (2026-11-23T10:00:00Z), a day (2026-11-23), or how long ago (1h, 2d).\n"
-                            "--db works while the node runs, and after it stopped.\n\n";
+                            "--db works while the node runs, and after it stopped.\n"
+                          + nodes;
   add_view(*command, chosen, view::report, "report", "Sums and cost by function.",
            times
              + "Examples:\n"
                "  troupe billing report --since 1d\n"
                "  troupe billing report --since 2026-11-01 --until 2026-12-01 --format json\n"
                "  troupe billing report --tenant acme\n"
+               "  troupe billing report --this-node\n"
                "  troupe billing report --db /var/lib/troupe");
   add_view(*command, chosen, view::records, "records", "Every invocation's record, oldest first.",
            times
@@ -193,10 +227,12 @@ void add_billing(CLI::App& program, action& chosen) {
                "  troupe billing records --function hello --since 1h\n"
                "  troupe billing records --format json | python3 -m json.tool");
   add_view(*command, chosen, view::verify, "verify", "Make the sums anew from the records and compare.",
-           "It reads the whole ledger, that of all tenants. The exit code is 0 only when everything agrees.\n\n"
-           "Examples:\n"
-           "  troupe billing verify\n"
-           "  troupe billing verify --db /var/lib/troupe");
+           "It reads whole ledgers, of all tenants. The exit code is 0 only when everything agrees, and 8 when\n"
+           "something does not.\n"
+             + nodes
+             + "Examples:\n"
+               "  troupe billing verify\n"
+               "  troupe billing verify --db /var/lib/troupe");
 }
 
 } // namespace troupe::tools

@@ -71,6 +71,14 @@ public:
     return among.front();
   }
 
+  bool flag(std::string_view name) {
+    const auto* value = find(name);
+    if (value != nullptr && value->is_bool())
+      return value->get_bool();
+    blame(name);
+    return false;
+  }
+
   bool has(std::string_view name) const { return object_ != nullptr && object_->contains(name); }
 
   caf::error error() const {
@@ -141,6 +149,24 @@ storage::usage_record read_record(fields& in) {
   return record;
 }
 
+/// The nodes whose part is missing. A node of an earlier version names none.
+caf::expected<std::vector<absent_node>> read_absent(fields& in) {
+  std::vector<absent_node> absent;
+  if (!in.has("nodes"))
+    return absent;
+  for (const auto& value : in.list("nodes")) {
+    fields node{value};
+    absent_node read{node.text("name"), {}};
+    if (!node.flag("answered")) {
+      read.reason = node.text("reason");
+      absent.push_back(std::move(read));
+    }
+    if (auto failure = node.error())
+      return failure;
+  }
+  return absent;
+}
+
 } // namespace
 
 caf::expected<usage_answer> read_usage(const json::object& document) {
@@ -153,6 +179,10 @@ caf::expected<usage_answer> read_usage(const json::object& document) {
     if (auto failure = row.error())
       return failure;
   }
+  auto absent = read_absent(in);
+  if (!absent)
+    return std::move(absent.error());
+  result.absent = std::move(*absent);
   if (auto failure = in.error())
     return failure;
   return result;
@@ -169,18 +199,26 @@ caf::expected<records_page> read_records(const json::object& document) {
   }
   if (in.has("next"))
     result.next = in.id("next");
+  auto absent = read_absent(in);
+  if (!absent)
+    return std::move(absent.error());
+  result.absent = std::move(*absent);
   if (auto failure = in.error())
     return failure;
   return result;
 }
 
-caf::expected<storage::verify_report> read_verify(const json::object& document) {
+caf::expected<verify_answer> read_verify(const json::object& document) {
   fields in{document};
-  storage::verify_report result;
-  result.records = in.number("records");
-  result.rows = in.number("rows");
+  verify_answer result;
+  result.report.records = in.number("records");
+  result.report.rows = in.number("rows");
   for (const auto& value : in.list("faults"))
-    result.faults.push_back(value.is_string() ? std::string{value.get_string()} : json::serialize(value));
+    result.report.faults.push_back(value.is_string() ? std::string{value.get_string()} : json::serialize(value));
+  auto absent = read_absent(in);
+  if (!absent)
+    return std::move(absent.error());
+  result.absent = std::move(*absent);
   if (auto failure = in.error())
     return failure;
   return result;

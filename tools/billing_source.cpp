@@ -22,7 +22,7 @@ std::string query_of(const storage::ledger_filter& filter) {
 
 class over_http final : public billing_source {
 public:
-  explicit over_http(http_client client) : client_{std::move(client)} {}
+  over_http(http_client client, billing_scope scope) : client_{std::move(client)}, scope_{scope} {}
 
   caf::expected<usage_answer> usage(const storage::ledger_filter& filter) override {
     const auto document = get("/v1/usage" + query_of(filter));
@@ -45,8 +45,8 @@ public:
     return answer;
   }
 
-  caf::expected<storage::verify_report> verify() override {
-    const auto document = get("/v1/usage/verify");
+  caf::expected<verify_answer> verify() override {
+    const auto document = get("/v1/usage/verify?");
     return document ? read_verify(*document) : document.error();
   }
 
@@ -54,11 +54,14 @@ private:
   caf::expected<boost::json::object> get(std::string target) const {
     http_call call;
     call.target = std::move(target);
+    if (scope_ == billing_scope::node)
+      call.target += call.target.ends_with('?') ? "scope=node" : "&scope=node";
     call.limit = limits::ledger_answer_time_max;
     return object_of(client_.send(call));
   }
 
   http_client client_;
+  billing_scope scope_;
 };
 
 class in_database final : public billing_source {
@@ -70,7 +73,7 @@ public:
     auto rows = ledger_.usage(filter);
     if (!rows)
       return rows.error();
-    return usage_answer{currency_, std::move(*rows)};
+    return usage_answer{currency_, std::move(*rows), {}};
   }
 
   caf::expected<records_page> records(const storage::ledger_filter& filter) override {
@@ -84,7 +87,12 @@ public:
     return page;
   }
 
-  caf::expected<storage::verify_report> verify() override { return ledger_.verify(); }
+  caf::expected<verify_answer> verify() override {
+    auto report = ledger_.verify();
+    if (!report)
+      return report.error();
+    return verify_answer{std::move(*report), {}};
+  }
 
 private:
   storage::ledger_store ledger_;
@@ -93,8 +101,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<billing_source> node_source(http_client client) {
-  return std::make_unique<over_http>(std::move(client));
+std::unique_ptr<billing_source> node_source(http_client client, billing_scope scope) {
+  return std::make_unique<over_http>(std::move(client), scope);
 }
 
 caf::expected<std::unique_ptr<billing_source>> database_source(const std::filesystem::path& directory,

@@ -14,29 +14,45 @@
 
 namespace troupe::tools {
 
+/// A node whose part is missing in an answer.
+struct absent_node {
+  std::string name;
+  std::string reason;
+};
+
 struct usage_answer {
   std::string currency;
   std::vector<storage::usage_row> rows;
+  std::vector<absent_node> absent;
 };
 
 struct records_page {
   std::vector<storage::usage_record> records;
   std::optional<uuid> next; ///< what `after` is for the next page; none: this was the last
+  std::vector<absent_node> absent;
 };
 
-/// Where the billing commands read: a running node, or a database directory.
+struct verify_answer {
+  storage::verify_report report;
+  std::vector<absent_node> absent;
+};
+
+/// Which nodes are read: all of the cluster, or the one that is asked.
+enum class billing_scope { cluster, node };
+
+/// Where the billing commands read: the nodes of a cluster through one of them, or a database directory.
 class billing_source {
 public:
   virtual ~billing_source() = default;
 
   virtual caf::expected<usage_answer> usage(const storage::ledger_filter& filter) = 0;
   virtual caf::expected<records_page> records(const storage::ledger_filter& filter) = 0;
-  virtual caf::expected<storage::verify_report> verify() = 0;
+  virtual caf::expected<verify_answer> verify() = 0;
 };
 
 /// Reads over HTTP, about the tenant that the client speaks for, who has to be that of the filters. Its calls fail with
 /// unavailable, and with what the node answers.
-std::unique_ptr<billing_source> node_source(http_client client);
+std::unique_ptr<billing_source> node_source(http_client client, billing_scope scope);
 
 /// Reads a node's data directory, or the database inside it, whether or not the node runs; `currency` is what it
 /// answers as such. Fails with io_error or storage_damaged.
@@ -47,6 +63,6 @@ caf::expected<std::unique_ptr<billing_source>> database_source(const std::filesy
 /// with unavailable when a field is missing or is not what it should be.
 caf::expected<usage_answer> read_usage(const boost::json::object& document);
 caf::expected<records_page> read_records(const boost::json::object& document);
-caf::expected<storage::verify_report> read_verify(const boost::json::object& document);
+caf::expected<verify_answer> read_verify(const boost::json::object& document);
 
 } // namespace troupe::tools

@@ -103,6 +103,7 @@ table records_table() {
                 {"PEAK MIB", align::right},
                 {"BILLED MS", align::right},
                 {"COST", align::right},
+                {"NODE"},
                 {"ID"}}};
 }
 
@@ -110,7 +111,8 @@ void add_row(table& to, const storage::usage_record& record) {
   to.add({start_of(record), record.function, std::string{name_of(record.status)}, std::string{name_of(record.trigger)},
           milliseconds_text(record.queued_ns), milliseconds_text(record.init_ns), milliseconds_text(record.run_ns),
           milliseconds_text(record.cpu_ns), decimal(record.memory_peak_bytes, limits::mib, 1),
-          std::to_string(record.billed_ms), config::format_money_aligned(record.cost_pico), record.id.to_string()});
+          std::to_string(record.billed_ms), config::format_money_aligned(record.cost_pico), record.node,
+          record.id.to_string()});
 }
 
 table report_table(std::string_view currency) {

@@ -49,9 +49,9 @@ struct serving {
     : settings{given},
       gateway{io, actors.system(), actors.actors()},
       context{.actors = gateway,
+              .node_name = settings.node.name,
               .currency = settings.billing.currency,
-              .program_version = TROUPE_VERSION,
-              .name = settings.node.name},
+              .program_version = TROUPE_VERSION},
       server{io, settings.http, context} {}
 
   const config::settings& settings;

@@ -130,6 +130,13 @@ using membership_actor = caf::typed_actor<
   // From another node's: it has finished, all that ran there has been answered, and its process ends.
   caf::replies_to<atom::goodbye>::with<caf::unit_t>>;
 
+/// Remembers who has been there. One a node that meets others.
+using roll_actor = caf::typed_actor<
+  // From the membership.
+  caf::reacts_to<atom::members, std::vector<member>>,
+  // The nodes that were members since this one started and are none now, by name.
+  caf::replies_to<atom::list>::with<std::vector<acquaintance>>>;
+
 /// The actors that HTTP speaks with. Handles may be empty: a node has only what its roles ask for.
 struct node_actors {
   balancer_actor balancer;
@@ -137,6 +144,7 @@ struct node_actors {
   handler_store_actor store; ///< or who stands for that of another node
   ledger_actor ledger;
   membership_actor membership; ///< empty when the node is on its own
+  roll_actor roll;             ///< the same
 };
 
 } // namespace troupe

@@ -23,6 +23,20 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer, std::vector<invoc
     });
 }
 
+/// Remembers what it is given.
+ledger_actor::behavior_type fake_ledger(ledger_actor::pointer, std::vector<usage_record>* kept) {
+  return {
+    [kept](atom::append, const std::vector<usage_record>& more) {
+      kept->insert(kept->end(), more.begin(), more.end());
+    },
+    [](atom::append, const usage_record&) { return caf::unit; },
+    [](atom::records, const ledger_filter&) { return std::vector<usage_record>{}; },
+    [](atom::usage, const ledger_filter&) { return std::vector<usage_row>{}; },
+    [](atom::verify) { return verify_report{}; },
+    [](atom::metrics) { return std::vector<function_metrics>{}; },
+  };
+}
+
 struct fixture : test::actor_fixture {
   fixture()
     : worker{sys.spawn(fake_worker, &refused)},
@@ -114,6 +128,28 @@ CAF_TEST(a tenant that asks too often is refused and others are not ) {
   CAF_CHECK(invoke("echo", "limited"));
   CAF_CHECK(!invoke("echo", "limited"));
   CAF_CHECK_EQUAL(refused.size(), 2u);
+}
+
+CAF_TEST(where there is no worker the ledger of the node has the record) {
+  std::vector<usage_record> kept;
+  const auto ledger = sys.spawn(fake_ledger, &kept);
+  balancer_settings settings;
+  settings.tenants = tenants();
+  settings.ledger = ledger;
+  settings.books = accountant{{}, "front"};
+  balancer = caf::actor_cast<balancer_actor>(sys.spawn(troupe::balancer, std::move(settings)));
+  auto function = test::version_of("echo");
+  function.config.tenant = "limited";
+  update(function);
+  for (int i = 0; i < 2; ++i)
+    CAF_CHECK(code_of(invoke("echo", "limited").error()) == errc::unavailable);
+  CAF_CHECK(kept.empty());
+  CAF_CHECK(throttle_of(invoke("echo", "limited").error()) == throttle::tenant_rate);
+  CAF_REQUIRE_EQUAL(kept.size(), 1u);
+  CAF_CHECK(kept[0].status == invocation_status::throttled);
+  CAF_CHECK_EQUAL(kept[0].node, "front");
+  CAF_CHECK_EQUAL(kept[0].tenant, "limited");
+  CAF_CHECK_EQUAL(kept[0].cost_pico, 0u);
 }
 
 CAF_TEST(asking for what is not there counts as well) {

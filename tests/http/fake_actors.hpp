@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/cluster/messages.hpp"
 #include "actors/messages.hpp"
 #include "config/errc.hpp"
 
@@ -178,7 +179,7 @@ inline handler_store_actor::behavior_type fake_store(handler_store_actor::statef
   };
 }
 
-/// What the ledger answers with, and the filter that it was asked with last.
+/// What the ledger answers with. Records have to be in the order of their ids.
 struct ledger_memory {
   std::vector<usage_record> records;
   std::vector<usage_row> rows;
@@ -190,7 +191,9 @@ inline ledger_actor::behavior_type fake_ledger(ledger_actor::stateful_pointer<le
                                                ledger_memory memory) {
   self->state = std::move(memory);
   return {
-    [](atom::append, const std::vector<usage_record>&) {},
+    [self](atom::append, const std::vector<usage_record>& more) {
+      self->state.records.insert(self->state.records.end(), more.begin(), more.end());
+    },
     [](atom::append, const usage_record&) -> caf::result<caf::unit_t> { return caf::unit; },
     [self](atom::records, const ledger_filter& filter) -> caf::result<std::vector<usage_record>> {
       std::vector<usage_record> found;
@@ -214,6 +217,20 @@ inline ledger_actor::behavior_type fake_ledger(ledger_actor::stateful_pointer<le
       return report;
     },
     [self](atom::metrics) -> caf::result<std::vector<function_metrics>> { return self->state.metrics; },
+  };
+}
+
+struct membership_memory {
+  std::vector<member> members;
+};
+
+inline membership_actor::behavior_type fake_membership(membership_actor::stateful_pointer<membership_memory> self,
+                                                       std::vector<member> members) {
+  self->state.members = std::move(members);
+  return {
+    [](atom::announce, const member&, const std::vector<acquaintance>&) {},
+    [self](atom::members) { return self->state.members; },
+    [](atom::drain, const std::string&, caf::timespan) -> caf::result<caf::unit_t> { return caf::unit; },
   };
 }
 

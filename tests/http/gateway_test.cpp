@@ -2,6 +2,9 @@
 
 #include "http/gateway.hpp"
 
+#include "http/together.hpp"
+
+#include <caf/forwarding_actor_proxy.hpp>
 #include <caf/test/unit_test.hpp>
 
 #include "node_fixture.hpp"
@@ -80,6 +83,49 @@ CAF_TEST(who is never answered hears of it and a late answer does no harm) {
 CAF_TEST(an actor that has ended is unavailable) {
   caf::anon_send_exit(node.gate.actors().balancer, caf::exit_reason::kill);
   CAF_CHECK(code_of(invoke(call_of("echo")).error()) == errc::unavailable);
+}
+
+CAF_TEST(an actor of a lost node is known to be lost) {
+  // CAF's stand-in for an actor of another node, over a link that swallows everything.
+  const auto link = node.system.spawn([]() -> caf::behavior { return {[](int) {}}; });
+  const auto elsewhere = caf::make_node_id(1, "0123456789abcdef0123456789abcdef01234567");
+  CAF_REQUIRE(elsewhere);
+  caf::actor_config config;
+  const auto far =
+    caf::make_actor<caf::forwarding_actor_proxy, caf::strong_actor_ptr>(7, *elsewhere, &node.system, config, link);
+  const auto begin_far = [&] {
+    return node.start_on_io<caf::expected<caf::unit_t>>(
+      [this, far] { return node.gate.ask<caf::unit_t>(caf::actor_cast<worker_actor>(far), 10s, atom::flush{}); });
+  };
+  auto first = begin_far();
+  auto second = begin_far();
+  CAF_CHECK(first.wait_for(50ms) == std::future_status::timeout);
+  static_cast<caf::forwarding_actor_proxy*>(caf::actor_cast<caf::abstract_actor*>(far))
+    ->kill_proxy(nullptr, caf::exit_reason::remote_link_unreachable);
+  CAF_CHECK(code_of(first.get().error()) == errc::node_lost);
+  CAF_CHECK(code_of(second.get().error()) == errc::node_lost);
+  // Asked after that, it is as lost.
+  CAF_CHECK(code_of(begin_far().get().error()) == errc::node_lost);
+  caf::anon_send_exit(link, caf::exit_reason::kill);
+}
+
+CAF_TEST(coroutines that run together answer in their order) {
+  const auto all = node.on_io<std::vector<std::string>>([this]() -> http::task<std::vector<std::string>> {
+    std::vector<http::task<caf::expected<outcome>>> questions;
+    for (const char* name : {"echo", "absent", "hold", "echo"})
+      questions.push_back(node.gate.ask<outcome>(node.gate.actors().balancer, 100ms, atom::invoke{}, call_of(name)));
+    std::vector<std::string> words;
+    const auto answers = co_await http::together(std::move(questions));
+    for (const auto& answer : answers)
+      words.push_back(answer ? answer->payload : std::string{name_of(code_of(answer.error()))});
+    co_return words;
+  });
+  CAF_CHECK(all == std::vector<std::string>({"1", "function_not_found", "unavailable", "1"}));
+  const auto none = node.on_io<size_t>([]() -> http::task<size_t> {
+    const auto nothing = co_await http::together(std::vector<http::task<int>>{});
+    co_return nothing.size();
+  });
+  CAF_CHECK_EQUAL(none, 0u);
 }
 
 CAF_TEST(many questions at one time find their own answers) {

@@ -9,6 +9,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -30,6 +31,8 @@ struct node_options {
   std::chrono::milliseconds gateway_sweep{1000};
   worker_status worker;
   ledger_memory ledger;
+  /// Makes it a node of a cluster: its membership and roll, once its own actors are there.
+  std::function<void(caf::actor_system&, node_actors&)> join = {};
 };
 
 /// The HTTP half of a node on a thread of its own, in front of fake actors, on a port that the system chose.
@@ -37,6 +40,7 @@ class test_node {
 public:
   explicit test_node(node_options options = ready())
     : system{config_}, gate{io, system, make_actors(options), options.gateway_sweep}, context{gate} {
+    context.node_name = "n1";
     context.program_version = "1.2.3";
     options.http.port = 0;
     web.emplace(io, options.http, context);
@@ -97,6 +101,11 @@ private:
     actors.ledger = system.spawn(fake_ledger, options.ledger);
     all_ = {caf::actor_cast<caf::actor>(actors.balancer), caf::actor_cast<caf::actor>(actors.worker),
             caf::actor_cast<caf::actor>(actors.store), caf::actor_cast<caf::actor>(actors.ledger)};
+    if (options.join) {
+      options.join(system, actors);
+      all_.insert(all_.end(),
+                  {caf::actor_cast<caf::actor>(actors.membership), caf::actor_cast<caf::actor>(actors.roll)});
+    }
     return actors;
   }
 

@@ -70,12 +70,32 @@ CAF_TEST(a last page of records has no next) {
   CAF_CHECK_EQUAL(error_of(read_records(object(R"({"records":[{}]})"))), "the node's answer has no usable \"id\"");
 }
 
+CAF_TEST(nodes that have not answered are read) {
+  const std::string nodes = R"("nodes":[{"name":"n1","answered":true},)"
+                            R"({"name":"n2","answered":false,"reason":"the node is gone"}])";
+  const auto usage = read_usage(object(R"({"currency":"USD","rows":[],)" + nodes + "}"));
+  const auto page = read_records(object(R"({"records":[],)" + nodes + "}"));
+  const auto report = read_verify(object(R"({"records":1,"rows":1,"faults":[],)" + nodes + "}"));
+  CAF_REQUIRE(usage && page && report);
+  for (const auto& absent : {usage->absent, page->absent, report->absent}) {
+    CAF_REQUIRE_EQUAL(absent.size(), 1u);
+    CAF_CHECK_EQUAL(absent[0].name, "n2");
+    CAF_CHECK_EQUAL(absent[0].reason, "the node is gone");
+  }
+  for (const auto* text :
+       {R"({"records":[],"nodes":[{"name":"n1"}]})", R"({"records":[],"nodes":[{"name":"n1","answered":1}]})"})
+    CAF_CHECK_EQUAL(error_of(read_records(object(text))), "the node's answer has no usable \"answered\"");
+  CAF_CHECK_EQUAL(error_of(read_records(object(R"({"records":[],"nodes":7})"))),
+                  "the node's answer has no usable \"nodes\"");
+}
+
 CAF_TEST(a verify report is read) {
-  const auto report = read_verify(object(R"({"records":10,"rows":2,"faults":["one","two"]})"));
-  CAF_REQUIRE(report);
-  CAF_CHECK_EQUAL(report->records, 10u);
-  CAF_CHECK_EQUAL(report->rows, 2u);
-  CAF_CHECK(report->faults == std::vector<std::string>({"one", "two"}));
+  const auto answer = read_verify(object(R"({"records":10,"rows":2,"faults":["one","two"]})"));
+  CAF_REQUIRE(answer);
+  const auto& report = answer->report;
+  CAF_CHECK_EQUAL(report.records, 10u);
+  CAF_CHECK_EQUAL(report.rows, 2u);
+  CAF_CHECK(report.faults == std::vector<std::string>({"one", "two"}));
 }
 
 CAF_TEST(a directory without a database is an error) {
