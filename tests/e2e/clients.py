@@ -5,7 +5,6 @@ import functools
 import io
 import json
 import pathlib
-import socket
 import subprocess
 import tempfile
 import textwrap
@@ -53,7 +52,7 @@ def curl(node, path, *options, data=None, timeout=60):
             if not isinstance(data, (bytes, str)):
                 data = json.dumps(data)
             data = data.encode() if isinstance(data, str) else data
-        subprocess.run([*map(str, command), node.endpoint + path], input=data, check=True, capture_output=True)
+        subprocess.run(node.inside(*command, node.endpoint + path), input=data, check=True, capture_output=True)
         # Of several heads (100 Continue) the last is the answer's.
         last = head.read_bytes().rstrip(b"\r\n").split(b"\r\n\r\n")[-1]
         status, headers = parse_head(last)
@@ -64,7 +63,7 @@ class Connection:
     """A TCP connection to the node on which a test says every byte itself."""
 
     def __init__(self, node, timeout=30):
-        self.socket = socket.create_connection(("127.0.0.1", node.port), timeout=timeout)
+        self.socket = node.connect(timeout)
         self.buffer = b""
 
     def __enter__(self):

@@ -41,11 +41,13 @@ def command_environment(**variables):
 
 
 class Node:
-    """`troupe serve` on a free port of 127.0.0.1, with a data directory of its own; root's, or an ordinary user's."""
+    """`troupe serve` on a free port of 127.0.0.1, with a data directory of its own; root's, or an ordinary user's; in
+    the test's network, or in another (networks.Network), whose 127.0.0.1 it is then."""
 
-    def __init__(self, directory, *options, program=PROGRAM, user=None):
+    def __init__(self, directory, *options, program=PROGRAM, user=None, network=None):
         self.program = program
         self.user = user
+        self.network = network
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.options = options
@@ -61,11 +63,21 @@ class Node:
     def pid(self):
         return self.process.pid
 
+    def inside(self, *command):
+        """The command that runs this one in the node's network."""
+        return self.network.inside(*command) if self.network else list(map(str, command))
+
+    def connect(self, timeout=2):
+        """A connection to the node's HTTP port."""
+        if self.network:
+            return self.network.connect(self.port, timeout)
+        return socket.create_connection(("127.0.0.1", self.port), timeout)
+
     def start(self):
         """Starts without waiting for anything."""
         command = [self.program, "serve", "--node.data-dir", self.data, "--http.port", self.port, *self.options]
         self.log = open(self.directory / "node.log", "ab")
-        command = [str(part) for part in command]
+        command = self.inside(*command)
         self.process = subprocess.Popen(
             self.user.command(command) if self.user else command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             cwd=self.directory, env=command_environment())
@@ -75,7 +87,7 @@ class Node:
     def is_ready(self):
         assert self.process.poll() is None, f"the node ended with {self.process.returncode}:\n{self.log_text()}"
         with contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as peer:
+            with self.connect() as peer:
                 peer.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 return peer.recv(64).startswith(b"HTTP/1.1 200")
         return False
@@ -91,7 +103,7 @@ class Node:
     def run(self, *arguments, input=None, timeout=60):
         """Runs a command of the program against this node."""
         return subprocess.run(
-            [str(self.program), *map(str, arguments)], input=input, capture_output=True, text=True, timeout=timeout,
+            self.inside(self.program, *arguments), input=input, capture_output=True, text=True, timeout=timeout,
             cwd=self.directory, env=command_environment(TROUPE_ENDPOINT=self.endpoint))
 
     def signal(self, number):
@@ -129,9 +141,9 @@ class Node:
         assert traces.stray_children() == {}
         assert traces.mounts_below(self.data) == []
         assert (self.user.groups_left() if self.user else traces.existing_cgroups(self.cgroups)) == []
-        assert traces.sockets_below(self.data) == []
-        with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", self.port)) != 0, "someone still listens on the node's port"
+        assert traces.sockets_below(self.data, self.network.keeper.pid if self.network else "self") == []
+        with contextlib.suppress(OSError), self.connect():
+            raise AssertionError("someone still listens on the node's port")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from networks import Network
 from node import PROGRAM, command_environment, wait_until
 
 INTERNET = "203.0.113.10"
@@ -39,34 +40,10 @@ server.serve_forever()
 '''
 
 
-class Network:
-    """A network namespace that lives as long as a process that does nothing in it."""
-
-    def __init__(self):
-        self.keeper = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo ready; exec cat"], text=True,
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        if self.keeper.stdout.readline() != "ready\n":
-            pytest.skip("network namespaces cannot be made here")
-        self.run("ip", "link", "set", "lo", "up")
-
-    def inside(self, *command):
-        return ["nsenter", f"--net=/proc/{self.keeper.pid}/ns/net", *map(str, command)]
-
-    def run(self, *command):
-        done = subprocess.run(self.inside(*command), capture_output=True, text=True, timeout=60, check=False,
-                              env=command_environment(TROUPE_ENDPOINT=f"http://127.0.0.1:{PORT}"))
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        return done.stdout
-
-    def close(self):
-        self.keeper.stdin.close()
-        self.keeper.wait(10)
-
-
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
     """The machine's network, with a node on its loopback and servers beyond its one link."""
-    machine, internet = Network(), Network()
+    machine, internet = Network(http_port=PORT), Network()
     started = []
     try:
         machine.run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "downlink", "netns",

@@ -59,8 +59,9 @@ def mounts_below(directory):
     return [line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if str(directory) in line]
 
 
-def sockets_below(directory):
-    return [line for line in pathlib.Path("/proc/net/unix").read_text().splitlines() if str(directory) in line]
+def sockets_below(directory, pid="self"):
+    """Those in the network of that process."""
+    return [line for line in pathlib.Path(f"/proc/{pid}/net/unix").read_text().splitlines() if str(directory) in line]
 
 
 def cgroups_of(pids):

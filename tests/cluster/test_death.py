@@ -1,0 +1,81 @@
+"""Workers that are lost under load: killed, frozen, or out of reach."""
+
+import signal
+import time
+
+from loads import Load
+
+SURVIVORS = ["store", "worker-1", "worker-2"]
+
+# Of the 400 requests that come before a silent node is taken for dead: a worker that does not answer gets no more than
+# its share of what is on its way, and that is ten at a time for all three.
+LOST_MAX = 40
+
+
+def check_books(cluster, report, victim):
+    """Whoever has an answer is in the books of one node; survivors have nobody else there."""
+    booked = {name: [record["id"] for record in cluster.records(node)] for name, node in cluster.nodes.items()
+              if name != "store"}
+    lost = set(booked.pop(victim.name))
+    kept = sum(booked.values(), [])
+    answered = set(report.ids)
+    assert len(answered) == len(report.ids), "an answer was given twice"
+    assert len(lost - answered) <= len(report.bad), "more has run there than was answered with an error"
+    assert len(kept) == len(set(kept)) and not lost & set(kept), "run twice"
+    assert set(kept) <= answered, "a survivor has run what nobody has been answered"
+    assert answered - set(kept) <= lost, "answered, and in nobody's books"
+    print(f"answered {len(answered)}, in the survivors' books {len(kept)}, in the victim's {len(lost)}, of which "
+          f"{len(lost - answered)} have not been answered")
+
+
+def test_a_killed_worker_loses_what_ran_there_and_nothing_else(cluster):
+    victim = cluster.nodes["worker-3"]
+    with Load(cluster.store) as load:
+        load.wait_more(400)
+        sandboxes = cluster.sandboxes_of("worker-3")
+        killed = time.monotonic()
+        victim.kill()
+        print(f"the others agree after {cluster.wait_agreed(*SURVIVORS, since=killed):.2f} s")
+        load.wait_until(killed + 5)
+        report = load.report()
+    print(f"sandboxes there: {sandboxes}")
+    assert set(report.counts) <= {200, 502}
+    assert len(report.bad) <= sandboxes
+    assert report.gap() < 3 and report.rate(killed + 3, killed + 5) > 150
+    check_books(cluster, report, victim)
+
+
+def test_a_frozen_worker_is_taken_for_dead_and_comes_back_as_new(cluster):
+    frozen = cluster.nodes["worker-3"]
+    with Load(cluster.store) as load:
+        load.wait_more(200)
+        began = time.monotonic()
+        frozen.process.send_signal(signal.SIGSTOP)
+        try:
+            print(f"taken for dead after {cluster.wait_agreed(*SURVIVORS, since=began):.2f} s")
+            load.wait_more(400)
+        finally:
+            frozen.process.send_signal(signal.SIGCONT)
+        print(f"back after {cluster.wait_agreed(*SURVIVORS, 'worker-3'):.2f} s")
+        cluster.wait_up("worker-3")
+        load.wait_more(400)
+        report = load.report()
+    assert set(report.counts) <= {200, 502} and len(report.bad) <= LOST_MAX
+    assert report.gap() < 3
+    check_books(cluster, report, frozen)
+    assert cluster.known_to(frozen) == {*SURVIVORS, "worker-3"}
+
+
+def test_a_pulled_cable_loses_what_ran_there_and_nobody_waits_for_ever(cluster):
+    victim = cluster.nodes["worker-3"]
+    with Load(cluster.store) as load:
+        load.wait_more(200)
+        pulled = time.monotonic()
+        cluster.switch.pull_cable(victim.network)
+        print(f"the others agree after {cluster.wait_agreed(*SURVIVORS, since=pulled):.2f} s")
+        cluster.wait_agreed("worker-3", since=pulled)
+        load.wait_more(400)
+        report = load.report()
+    assert set(report.counts) <= {200, 502} and len(report.bad) <= LOST_MAX
+    assert report.gap() < 3
+    check_books(cluster, report, victim)
