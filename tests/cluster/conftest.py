@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "e2e"))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from certificates import Authority  # noqa: E402
 from machines import Machines  # noqa: E402
 from networks import Switch  # noqa: E402
 from node import PROGRAM, running_nodes  # noqa: E402
@@ -40,9 +41,14 @@ def machines(switch, tmp_path_factory):
 
 
 @pytest.fixture
-def cluster(machines):
-    """A store that serves HTTP, and three workers that share its load."""
-    cluster = machines()
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def cluster(machines, authority, request):
+    """A store that serves HTTP, and three workers that share its load; with the parameter "tls" nodes speak TLS."""
+    cluster = machines(options_of=authority.settings_for) if getattr(request, "param", "") == "tls" else machines()
     for number in (1, 2, 3):
         cluster.start_worker(f"worker-{number}")
     cluster.deploy("work")

@@ -1,9 +1,6 @@
 """Nodes with certificates: those that have the right one, and those that have not."""
 
-import subprocess
-
-import pytest
-
+from certificates import Authority
 from loads import Load
 from node import wait_until
 
@@ -14,35 +11,6 @@ REFUSED = {
     "impostor": ("the certificate of impostor is for 'somebody'", "the certificate of impostor is for 'somebody'"),
     "bare": ("is TLS on with both nodes or with none?", " does not speak TLS 1.3 as nodes do: "),
 }
-
-
-class Authority:
-    """Makes certificates, as an operator would with openssl."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                     "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
-
-    def openssl(self, *arguments):
-        subprocess.run(["openssl", *arguments], cwd=self.directory, check=True, capture_output=True, timeout=30)
-
-    def settings_for(self, name):
-        """The options of a node with a certificate for this name."""
-        if not (self.directory / f"{name}.pem").exists():
-            self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-                         "-keyout", f"{name}.key", "-out", f"{name}.csr")
-            (self.directory / f"{name}.ext").write_text(
-                f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth,clientAuth\n")
-            self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                         "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
-        return ("--cluster.tls-certificate", self.directory / f"{name}.pem", "--cluster.tls-key",
-                self.directory / f"{name}.key", "--cluster.tls-ca", self.directory / "ca.pem")
-
-
-@pytest.fixture
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 def test_only_nodes_with_the_right_certificate_join(machines, authority, tmp_path_factory):

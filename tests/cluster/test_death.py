@@ -3,7 +3,10 @@
 import signal
 import time
 
+import pytest
+
 from loads import Load
+from node import wait_until
 
 SURVIVORS = ["store", "worker-1", "worker-2"]
 
@@ -12,12 +15,14 @@ SURVIVORS = ["store", "worker-1", "worker-2"]
 LOST_MAX = 40
 
 
+both_ways = pytest.mark.parametrize("cluster", ["plain", "tls"], indirect=True)
+
+
 def check_books(cluster, report, victim):
     """Whoever has an answer is in the books of one node; survivors have nobody else there."""
-    booked = {name: [record["id"] for record in cluster.records(node)] for name, node in cluster.nodes.items()
-              if name != "store"}
-    lost = set(booked.pop(victim.name))
-    kept = sum(booked.values(), [])
+    survivors = [node for node in cluster.nodes.values() if node not in (victim, cluster.store)]
+    lost = {record["id"] for record in cluster.records(victim)}
+    kept = [record["id"] for node in survivors for record in cluster.records(node)]
     answered = set(report.ids)
     assert len(answered) == len(report.ids), "an answer was given twice"
     assert len(lost - answered) <= len(report.bad), "more has run there than was answered with an error"
@@ -28,6 +33,7 @@ def check_books(cluster, report, victim):
           f"{len(lost - answered)} have not been answered")
 
 
+@pytest.mark.parametrize("cluster", ["tls"], indirect=True)
 def test_a_killed_worker_loses_what_ran_there_and_nothing_else(cluster):
     victim = cluster.nodes["worker-3"]
     with Load(cluster.store) as load:
@@ -66,6 +72,7 @@ def test_a_frozen_worker_is_taken_for_dead_and_comes_back_as_new(cluster):
     assert cluster.known_to(frozen) == {*SURVIVORS, "worker-3"}
 
 
+@both_ways
 def test_a_pulled_cable_loses_what_ran_there_and_nobody_waits_for_ever(cluster):
     victim = cluster.nodes["worker-3"]
     with Load(cluster.store) as load:
@@ -79,3 +86,21 @@ def test_a_pulled_cable_loses_what_ran_there_and_nobody_waits_for_ever(cluster):
     assert set(report.counts) <= {200, 502} and len(report.bad) <= LOST_MAX
     assert report.gap() < 3
     check_books(cluster, report, victim)
+
+
+def test_whoever_comes_back_after_another_has_taken_the_name_is_turned_away(cluster):
+    first = cluster.nodes.pop("worker-3")
+    with Load(cluster.store) as load:
+        cluster.switch.pull_cable(first.network)
+        cluster.wait_agreed(*SURVIVORS)
+        cluster.start_worker("worker-3")
+        cluster.wait_agreed(*SURVIVORS, "worker-3")
+        identity = cluster.members()["worker-3"]["id"]
+        plugged = time.monotonic()
+        cluster.switch.plug_cable(first.network)
+        wait_until(lambda: "there is a node worker-3 in the cluster already" in first.log_text(), "it is told", 20)
+        load.wait_more(400)
+        report = load.report()
+    assert all(row[2] == 502 and row[1] < plugged for row in report.bad) and len(report.bad) <= LOST_MAX
+    assert cluster.members()["worker-3"]["id"] == identity and cluster.known_to(first) == {"worker-3"}
+    check_books(cluster, report, first)

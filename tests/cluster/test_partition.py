@@ -1,15 +1,16 @@
-"""A network that falls in two under load, and heals."""
+"""Networks that do not carry everything, under load, and heal."""
 
 import time
 
 from clients import curl, reason_of
 from loads import Load
+from node import wait_until
 
 ONE = ["store", "worker-1"]
 OTHER = ["front", "worker-2"]
 
 
-def test_both_sides_go_on_and_become_one_again(machines):
+def test_two_sides_go_on_and_become_one_again(machines):
     cluster = machines()
     front = cluster.start_balancer("front")
     for name in ("worker-1", "worker-2"):
@@ -53,3 +54,37 @@ def test_both_sides_go_on_and_become_one_again(machines):
         assert set(report.counts) == {200}
         ran = [{record["id"] for record in cluster.records(cluster.nodes[name])} for name in ("worker-1", "worker-2")]
         assert all(set(report.ids) & ids for ids in ran)
+
+
+def test_a_worker_that_hears_and_is_not_heard_is_lost_on_both_sides(cluster):
+    names = list(cluster.nodes)
+    unheard = cluster.nodes["worker-3"]
+    with Load(cluster.store) as load:
+        began = time.monotonic()
+        cluster.switch.silence(unheard.network)
+        cluster.wait_agreed(*names[:-1], since=began)
+        print(f"lost on both sides after {cluster.wait_agreed('worker-3', since=began):.2f} s")
+        load.wait_more(200)
+        healed = time.monotonic()
+        cluster.switch.end_silence()
+        print(f"one again after {cluster.wait_agreed(*names, since=healed):.2f} s")
+        load.wait_more(200)
+        report = load.report()
+    assert set(report.counts) <= {200, 502} and report.gap() < 3
+    assert all(row[1] < healed for row in report.bad)
+
+
+def test_workers_that_do_not_reach_each_other_fail_no_request(cluster):
+    names = list(cluster.nodes)
+    second, third = (cluster.nodes[name] for name in ("worker-2", "worker-3"))
+    with Load(cluster.store) as load:
+        cluster.switch.silence(second.network, third.network)
+        cluster.switch.silence(third.network, second.network)
+        wait_until(lambda: "worker-3" not in cluster.known_to(second) and "worker-2" not in cluster.known_to(third),
+                   "the two have lost each other", 20)
+        load.wait_more(400)
+        assert cluster.known_to(cluster.store) == set(names)
+        cluster.switch.end_silence()
+        cluster.wait_agreed(*names)
+        report = load.report()
+    assert set(report.counts) == {200}

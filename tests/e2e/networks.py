@@ -120,6 +120,25 @@ class Switch:
     def plug_cable(self, machine):
         self.network.run("ip", "link", "set", machine.port, "up")
 
+    def silence(self, machine, towards=None):
+        """Nothing that it sends gets to the others, or to that one."""
+        where = ["oifname", towards.port] if towards else []
+        self.network.run("nft", "add table bridge silence; "
+                         "add chain bridge silence forward { type filter hook forward priority 0; }")
+        self.network.run("nft", "add", "rule", "bridge", "silence", "forward", "iifname", machine.port, *where, "drop")
+
+    def end_silence(self):
+        self.network.run("nft", "delete", "table", "bridge", "silence")
+
+    def slow_down(self, machine, mbit_per_second):
+        """What it sends and what is sent to it."""
+        limit = ["root", "tbf", "rate", f"{mbit_per_second}mbit", "burst", "64kb", "latency", "400ms"]
+        try:
+            self.network.run("tc", "qdisc", "add", "dev", machine.port, *limit)
+            machine.run("tc", "qdisc", "add", "dev", "uplink", *limit)
+        except AssertionError as problem:
+            pytest.skip(f"no link can be slowed down here: {problem}")
+
     def close(self):
         for machine in self.machines:
             machine.close()
