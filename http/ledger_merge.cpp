@@ -37,8 +37,9 @@ verify_report merge_reports(const std::vector<named_report>& of_ledgers) {
   for (const auto& [node, report] : of_ledgers) {
     all.records += report.records;
     all.rows += report.rows;
+    const auto of_node = node.empty() ? std::string{} : node + ": ";
     for (const auto& fault : report.faults)
-      all.faults.push_back(node.empty() ? fault : node + ": " + fault);
+      all.faults.push_back(of_node + fault);
   }
   return all;
 }

@@ -136,7 +136,7 @@ task<void> list_usage(node_context& node, exchange& x) {
   const auto places = co_await ledger_places(node, asked->scope);
   if (!places)
     co_return fail(x, places.error());
-  auto answers = co_await ask_ledgers<std::vector<usage_row>>(node, *places, atom::usage{}, std::move(asked->filter));
+  auto answers = co_await ask_ledgers<std::vector<usage_row>>(node, *places, atom::usage{}, asked->filter);
   const auto shares = shares_of(*places, answers);
   if (!shares)
     co_return fail(x, shares.error());

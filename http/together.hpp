@@ -43,7 +43,7 @@ task<std::vector<T>> together(std::vector<task<T>> all) {
     auto done = std::make_shared<decltype(handler)>(std::move(handler));
     for (size_t i = 0; i < each.size(); ++i)
       boost::asio::co_spawn(executor, keep_result(state, i, std::move(each[i])),
-                            [executor, state, done](std::exception_ptr failed) {
+                            [executor, state, done](const std::exception_ptr& failed) {
                               if (failed)
                                 state->failure = failed;
                               // Posted, since the last may end before the wait for it has begun.
