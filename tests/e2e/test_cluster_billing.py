@@ -21,7 +21,7 @@ class Books(Cluster):
     """Two balancers, `store` and `front`, neither of which runs anything, and workers."""
 
     def __init__(self, start_node, workers, *front_options):
-        # A node's processes that stand still in a v1 freezer outlive its kill, which is no matter of these tests.
+        # A node's processes that stand still in a v1 freezer may outlive its kill, which is no matter of these tests.
         super().__init__(start_node, lambda name: ("--worker.freeze-after", "10min"))
         self.front = self.start("front", "balancer", *front_options)
         self.balancers = [self.store, self.front]
