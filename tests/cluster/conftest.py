@@ -47,8 +47,12 @@ def authority(tmp_path_factory):
 
 @pytest.fixture
 def cluster(machines, authority, request):
-    """A store that serves HTTP, and three workers that share its load; with the parameter "tls" nodes speak TLS."""
-    cluster = machines(options_of=authority.settings_for) if getattr(request, "param", "") == "tls" else machines()
+    """A store that serves HTTP, and three workers that share its load; parameters are how `Machines` are made, and
+    "tls": nodes with certificates."""
+    how = dict(getattr(request, "param", {}))
+    if how.pop("tls", False):
+        how["options_of"] = authority.settings_for
+    cluster = machines(**how)
     for number in (1, 2, 3):
         cluster.start_worker(f"worker-{number}")
     cluster.deploy("work")

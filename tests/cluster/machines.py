@@ -11,31 +11,29 @@ from node import wait_until
 CLUSTER_PORT = 7400
 WORK = "import time\ndef f(event):\n    time.sleep(event['sleep'])\n    return event\n"
 
-# Sooner than by default, so that tests take less time.
-HEARTBEAT = ("--cluster.heartbeat", "500ms", "--cluster.death-after", "2s")
-
 
 class Machines(Cluster):
     """The nodes of a cluster, each on a machine; the store is the one that all others ask. Without `options_of` they are
     without TLS."""
 
-    def __init__(self, switch, start_node, **how):
+    def __init__(self, switch, start_node, flush_interval="0ms", **how):
+        """By default every answer that a client has is in the books, whatever happens to the node afterwards."""
+        self.flush_interval = flush_interval
         self.switch = switch
         self.nodes = {}
         self.balancers = []
         super().__init__(start_node, **how)
         self.balancers.append(self.store)
 
-    def start(self, name, roles, *options, port=None, seeds=None):
+    def start(self, name, roles, *options, port=None):
         """Starts a node on a new machine."""
         machine = self.switch.add()
         if name != "store":
-            options = ("--cluster.seeds", ",".join(seeds or [self.address_of("store")]), *options)
+            options = ("--cluster.seeds", self.address_of("store"), *options)
         insecure = () if self.options_of(name) else ("--cluster.insecure", "true")
-        # Every answer that a client has is in the books, whatever happens to the node.
         node = self.start_node(
             "--node.name", name, "--node.roles", roles, "--cluster.address", machine.address, "--cluster.port",
-            CLUSTER_PORT, "--worker.blank-sandboxes", 2, "--ledger.flush-interval", "0ms", *HEARTBEAT, *insecure,
+            CLUSTER_PORT, "--worker.blank-sandboxes", 2, "--ledger.flush-interval", self.flush_interval, *insecure,
             *self.options_of(name), *options, wait=False, network=machine)
         node.name, node.log_skipped = name, 0
         self.nodes.setdefault(name, node)

@@ -15,7 +15,8 @@ SURVIVORS = ["store", "worker-1", "worker-2"]
 LOST_MAX = 40
 
 
-both_ways = pytest.mark.parametrize("cluster", ["plain", "tls"], indirect=True)
+with_certificates = pytest.mark.parametrize("cluster", [{"tls": True}], ids=["tls"], indirect=True)
+both_ways = pytest.mark.parametrize("cluster", [{}, {"tls": True}], ids=["plain", "tls"], indirect=True)
 
 
 def check_books(cluster, report, victim):
@@ -33,7 +34,7 @@ def check_books(cluster, report, victim):
           f"{len(lost - answered)} have not been answered")
 
 
-@pytest.mark.parametrize("cluster", ["tls"], indirect=True)
+@with_certificates
 def test_a_killed_worker_loses_what_ran_there_and_nothing_else(cluster):
     victim = cluster.nodes["worker-3"]
     with Load(cluster.store) as load:
