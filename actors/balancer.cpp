@@ -29,7 +29,7 @@ caf::result<outcome> invoke(self_pointer self, invocation& call) {
   const bool in_rate = keeps_rate(self, call.tenant);
   const auto found = st.functions.find(key_of(st, call.tenant, call.name));
   if (found != st.functions.end())
-    call.function = found->second;
+    call.function = found->second.function;
   if (!in_rate) {
     // Without a function there is nothing that a record could be about. Where a worker is, it keeps the books.
     if (call.function && st.worker)
@@ -47,10 +47,14 @@ caf::result<outcome> invoke(self_pointer self, invocation& call) {
   return self->delegate(st.worker, atom::invoke::value, std::move(call));
 }
 
-/// Sandboxes of the old revision end, unless the new one is the same to them.
-void forget(balancer_state& st, const function_version& old, const function_version& present) {
-  if (old.revision != present.revision)
-    st.table.forget(old.revision);
+/// The store has told of all functions.
+void drop_untold(balancer_state& st) {
+  std::erase_if(st.functions, [&st](const auto& known) {
+    const bool gone = known.second.round != st.round;
+    if (gone)
+      st.table.forget(known.second.function->revision);
+    return gone;
+  });
 }
 
 } // namespace
@@ -70,18 +74,20 @@ balancer_inner::behavior_type balancer(self_pointer self, balancer_settings sett
     [self](atom::update, function_ptr& function) {
       auto& st = self->state;
       const auto& key = key_of(st, function->config.tenant, function->config.name);
-      if (const auto found = st.functions.find(key); found != st.functions.end())
-        forget(st, *found->second, *function);
-      st.functions.insert_or_assign(key, std::move(function));
+      auto& known = st.functions[key];
+      if (known.function && known.function->revision != function->revision)
+        st.table.forget(known.function->revision); // its sandboxes end everywhere
+      known = {std::move(function), st.round};
     },
     [self](atom::remove, const std::string& tenant, const std::string& name) {
       auto& st = self->state;
       const auto found = st.functions.find(key_of(st, tenant, name));
       if (found == st.functions.end())
         return;
-      st.table.forget(found->second->revision);
+      st.table.forget(found->second.function->revision);
       st.functions.erase(found);
     },
+    [self](atom::all, bool begins) { begins ? void(++self->state.round) : drop_untold(self->state); },
     [self](atom::members, const std::vector<member>& all) { routing::learn(self, all); },
     [self](atom::tick) { routing::tick(self); },
     [self](atom::queued, uint64_t ticket) { routing::mark(self, ticket, false); },

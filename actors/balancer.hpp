@@ -39,13 +39,19 @@ struct balancer_settings {
 };
 
 struct balancer_state {
+  struct known_function {
+    function_ptr function;
+    uint64_t round = 0; ///< in which the store has told of it last
+  };
+
   /// Declared, so that this is no aggregate: CAF would initialise one's first member with the actor's address.
   balancer_state() = default;
 
   worker_actor worker;
   /// The view of the handler store: tenant, '\0', name. Complete, because the store tells of each change before
   /// whoever made it hears of it.
-  string_map<function_ptr> functions;
+  string_map<known_function> functions;
+  uint64_t round = 0;             ///< goes up when the store begins to tell all
   string_map<token_bucket> rates; ///< of the tenants that have a limit, by name
   std::string key;                ///< reused for each look-up
   ledger_actor ledger;            ///< takes the records of what is refused where there is no worker

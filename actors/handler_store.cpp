@@ -203,6 +203,16 @@ caf::result<bundle_part> part(handler_store_state& st, const digest& bundle, uin
   return result;
 }
 
+/// Whoever follows anew may have followed another start of this node, and not have heard what was removed since.
+template <class Follower>
+void tell_all(self_pointer self, const Follower& who) {
+  self->monitor(who);
+  self->send(who, atom::all::value, true);
+  for (const auto& [key, function] : self->state.functions)
+    self->send(who, atom::update::value, function);
+  self->send(who, atom::all::value, false);
+}
+
 /// Followers on other nodes may go, and come again by other handles.
 void forget(handler_store_state& st, const caf::actor_addr& gone) {
   const auto is_gone = [&](const auto& follower) { return follower.address() == gone; };
@@ -267,16 +277,12 @@ handler_store_actor::behavior_type handler_store(self_pointer self, std::shared_
     },
     [self](atom::follow, const balancer_actor& balancer) -> caf::result<caf::unit_t> {
       self->state.balancers.push_back(balancer);
-      self->monitor(balancer);
-      for (const auto& [key, function] : self->state.functions)
-        self->send(balancer, atom::update::value, function);
+      tell_all(self, balancer);
       return caf::unit;
     },
     [self](atom::follow, const worker_actor& worker) -> caf::result<caf::unit_t> {
       self->state.workers.push_back(worker);
-      self->monitor(worker);
-      for (const auto& [key, function] : self->state.functions)
-        self->send(worker, atom::update::value, function);
+      tell_all(self, worker);
       return caf::unit;
     },
     [self](atom::release, const digest& bundle) {

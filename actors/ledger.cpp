@@ -77,11 +77,12 @@ ledger_inner::behavior_type ledger(self_pointer self, std::shared_ptr<storage::d
   self->state.db = std::move(db);
   return {
     [self](atom::append, const std::vector<usage_record>& records) { append(self, records); },
-    [self](atom::append, const usage_record& record) -> caf::result<caf::unit_t> {
-      if (auto err = append(self, {&record, 1}))
-        return err;
-      return caf::unit;
+    [self](atom::append, const usage_record& record, outcome& result) -> caf::result<outcome> {
+      if (append(self, {&record, 1}))
+        return make_error(errc::unavailable, "the function ran, but its record could not be stored");
+      return std::move(result);
     },
+    [](atom::flush) -> caf::result<caf::unit_t> { return caf::unit; }, // it stores what comes before it takes the next
     [self](atom::records, const ledger_filter& filter) { return result_of(self->state.store->records(filter)); },
     [self](atom::usage, const ledger_filter& filter) { return result_of(self->state.store->usage(filter)); },
     [self](atom::verify) { return result_of(self->state.store->verify()); },

@@ -242,6 +242,7 @@ using list = caf::atom_constant<caf::atom("list")>;
 using bundle = caf::atom_constant<caf::atom("bundle")>;
 using part = caf::atom_constant<caf::atom("part")>;
 using unpack = caf::atom_constant<caf::atom("unpack")>;
+using all = caf::atom_constant<caf::atom("all")>;
 using follow = caf::atom_constant<caf::atom("follow")>;
 using release = caf::atom_constant<caf::atom("release")>;
 using launch = caf::atom_constant<caf::atom("launch")>;
@@ -295,6 +296,8 @@ using worker_actor = caf::typed_actor<
   caf::reacts_to<atom::update, function_ptr>,
   // From the handler store: a function is gone (tenant, name).
   caf::reacts_to<atom::remove, std::string, std::string>,
+  // From the handler store: all functions follow (true), or these were all, and others are gone (false).
+  caf::reacts_to<atom::all, bool>,
   // From the handler store: a revision of that bundle is no longer deployed. Its sandboxes end, each once it is idle.
   caf::reacts_to<atom::retire, uuid, digest>,
   // Hands all usage records to the ledger; answers once they are on their way.
@@ -313,7 +316,9 @@ using balancer_actor = caf::typed_actor<
   // From the handler store: a function is new or has changed.
   caf::reacts_to<atom::update, function_ptr>,
   // From the handler store: a function is gone (tenant, name).
-  caf::reacts_to<atom::remove, std::string, std::string>>;
+  caf::reacts_to<atom::remove, std::string, std::string>,
+  // From the handler store: all functions follow (true), or these were all, and others are gone (false).
+  caf::reacts_to<atom::all, bool>>;
 
 /// Owns functions and bundles.
 using handler_store_actor = caf::typed_actor<
@@ -344,8 +349,10 @@ using handler_store_actor = caf::typed_actor<
 using ledger_actor = caf::typed_actor<
   // Stores a batch; a worker does not wait for it.
   caf::reacts_to<atom::append, std::vector<usage_record>>,
-  // Answers once the record would survive a kill of the node.
-  caf::replies_to<atom::append, usage_record>::with<caf::unit_t>,
+  // Stores the record of a run and then answers with what came of it; fails with unavailable when it cannot be stored.
+  caf::replies_to<atom::append, usage_record, outcome>::with<outcome>,
+  // Answers once all that has come before is stored.
+  caf::replies_to<atom::flush>::with<caf::unit_t>,
   // The records that the filter lets through, by time.
   caf::replies_to<atom::records, ledger_filter>::with<std::vector<usage_record>>,
   // The sums by function and hour.

@@ -187,6 +187,7 @@ caf::error node::join_cluster() {
   self.worker = actors_.worker;
   if (roles_.handler_store)
     self.store = actors_.store;
+  self.bundles = actors_.store;
   self.ledger = actors_.ledger;
   wanted.seeds = config::parse_seeds(settings_.cluster.seeds).value();
   wanted.terms = terms_of(settings_);

@@ -79,7 +79,8 @@ std::optional<worker_index> policy::choose(const worker_table& workers, const uu
     return std::nullopt;
   switch (kind_) {
     case policy_kind::warm_first: {
-      const auto warm = warm_one(workers, revision, random, shares_.warm);
+      // Nothing is warm on a worker that has just joined: for a while the others keep closer to their shares.
+      const auto warm = warm_one(workers, revision, random, workers.has_newcomer() ? shares_.cold : shares_.warm);
       return warm ? warm : nearest(workers, revision, shares_.cold);
     }
     case policy_kind::two_choices: return one_of_two(workers, random);

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <fstream>
 
 namespace troupe {
 
@@ -44,15 +45,50 @@ void follow(self_pointer self) {
 
 // -- bundles ---------------------------------------------------------------------------------------------------------
 
+fs::path archive_of(const remote_store_state& st, const digest& bundle) {
+  return st.bundles / (bundle.hex() + ".zip");
+}
+
+/// For peers that need it while the store is away. Without it they wait for that.
+void keep_archive(const remote_store_state& st, const digest& bundle, const std::string& zip) {
+  const auto path = archive_of(st, bundle);
+  std::ofstream file{path, std::ios::binary};
+  file.write(zip.data(), static_cast<std::streamsize>(zip.size()));
+  file.close();
+  if (file)
+    return;
+  spdlog::warn("a bundle's archive could not be kept for other nodes");
+  std::error_code ignored; // What is not there cannot be given away.
+  fs::remove(path, ignored);
+}
+
+/// From this node's own archives: a peer that asks has asked the store already.
+caf::result<bundle_part> part(const remote_store_state& st, const digest& bundle, uint64_t from) {
+  const auto path = archive_of(st, bundle);
+  std::error_code absent;
+  const auto total = fs::file_size(path, absent);
+  if (absent)
+    return make_error(errc::unavailable, "this node does not have the bundle");
+  if (from > total)
+    return make_error(errc::invalid_argument, "the archive is not that long");
+  bundle_part result{std::string(std::min<uint64_t>(total - from, limits::bundle_part_bytes), '\0'), total};
+  std::ifstream file{path, std::ios::binary};
+  file.seekg(static_cast<std::streamoff>(from));
+  file.read(result.bytes.data(), static_cast<std::streamsize>(result.bytes.size()));
+  if (!file)
+    return make_error(errc::io_error, "the bundle's archive cannot be read");
+  return result;
+}
+
 void arrive(self_pointer self, const digest& bundle, caf::error problem) {
   auto& st = self->state;
   auto arrived = std::move(st.arrivals.extract(bundle).mapped());
-  if (!problem && digest::of(arrived.zip) != bundle)
-    problem = make_error(errc::io_error, "a bundle has arrived that is not the one that was asked for");
   if (!problem)
     problem = handlers::unpack(arrived.zip, directory_of(st, bundle));
   if (problem)
     spdlog::error("bundle {} could not be had: {}", bundle.hex(), what_of(problem));
+  else
+    keep_archive(st, bundle, arrived.zip);
   for (auto& promise : arrived.waiting) {
     if (problem)
       promise.deliver(problem);
@@ -61,33 +97,64 @@ void arrive(self_pointer self, const digest& bundle, caf::error problem) {
   }
 }
 
-void fetch_rest(self_pointer self, const digest& bundle) {
-  auto& st = self->state;
-  const uint64_t from = st.arrivals.at(bundle).zip.size();
-  self->request(st.store, caf::infinite, atom::part::value, bundle, from)
-    .then(
-      [self, bundle, from](const bundle_part& part) {
-        const auto found = self->state.arrivals.find(bundle);
-        if (found == self->state.arrivals.end() || found->second.zip.size() != from)
-          return; // given up meanwhile, or begun again
-        auto& zip = found->second.zip;
-        zip += part.bytes;
-        if (zip.size() == part.total)
-          arrive(self, bundle, {});
-        else if (part.bytes.empty() || part.total > limits::archive_bytes_max)
-          arrive(self, bundle, make_error(errc::io_error, "the archive does not arrive as it was announced"));
-        else
-          fetch_rest(self, bundle);
-      },
-      [self, bundle](caf::error& why) {
-        if (self->state.arrivals.contains(bundle))
-          arrive(self, bundle, std::move(why));
-      });
+/// The store, or else a peer; empty when all have been asked.
+handler_store_actor source_for(const remote_store_state& st, const remote_store_state::arrival& arriving) {
+  const auto is_new = [&](const auto& who) {
+    return who && std::ranges::find(arriving.asked, who) == arriving.asked.end();
+  };
+  if (is_new(st.store))
+    return st.store;
+  const auto found = std::ranges::find_if(st.peers, is_new);
+  return found == st.peers.end() ? handler_store_actor{} : *found;
 }
 
-void wait_for_store(self_pointer self, remote_store_state::arrival& arriving) {
-  arriving.until = self->clock().now() + patience;
-  self->delayed_send(self, patience, atom::tick::value);
+void fetch_rest(self_pointer self, const digest& bundle);
+
+/// Asks the next one who may have it. When nobody is left the bundle waits for the store, or is given up for `why`.
+void fetch(self_pointer self, const digest& bundle, caf::error why) {
+  auto& st = self->state;
+  auto& arriving = st.arrivals.at(bundle);
+  arriving.source = source_for(st, arriving);
+  if (arriving.source) {
+    arriving.asked.push_back(arriving.source);
+    fetch_rest(self, bundle);
+  } else if (st.store) {
+    arrive(self, bundle, std::move(why));
+  } else {
+    arriving.until = self->clock().now() + patience;
+    self->delayed_send(self, patience, atom::tick::value);
+  }
+}
+
+void take_part(self_pointer self, const digest& bundle, const bundle_part& part) {
+  auto& zip = self->state.arrivals.at(bundle).zip;
+  zip += part.bytes;
+  const bool is_whole = zip.size() == part.total;
+  if (is_whole && digest::of(zip) == bundle)
+    return arrive(self, bundle, {});
+  if (!is_whole && !part.bytes.empty() && part.total <= limits::archive_bytes_max)
+    return fetch_rest(self, bundle);
+  zip.clear(); // another one may have it as it should be
+  fetch(self, bundle, make_error(errc::io_error, "what has arrived is not the bundle that was asked for"));
+}
+
+void fetch_rest(self_pointer self, const digest& bundle) {
+  const auto& arriving = self->state.arrivals.at(bundle);
+  // An answer counts as long as nobody else has been asked since.
+  const auto still_asks = [self, bundle, source = arriving.source, from = arriving.zip.size()] {
+    const auto found = self->state.arrivals.find(bundle);
+    return found != self->state.arrivals.end() && found->second.source == source && found->second.zip.size() == from;
+  };
+  self->request(arriving.source, caf::infinite, atom::part::value, bundle, uint64_t{arriving.zip.size()})
+    .then(
+      [self, bundle, still_asks](const bundle_part& part) {
+        if (still_asks())
+          take_part(self, bundle, part);
+      },
+      [self, bundle, still_asks](caf::error& why) {
+        if (still_asks())
+          fetch(self, bundle, std::move(why));
+      });
 }
 
 caf::result<std::string> unpack(self_pointer self, const digest& bundle) {
@@ -97,34 +164,31 @@ caf::result<std::string> unpack(self_pointer self, const digest& bundle) {
   auto promise = self->make_response_promise<std::string>();
   auto& arriving = st.arrivals[bundle];
   arriving.waiting.push_back(promise);
-  if (arriving.waiting.size() == 1) {
-    if (st.store)
-      fetch_rest(self, bundle);
-    else
-      wait_for_store(self, arriving);
-  }
+  if (arriving.waiting.size() == 1)
+    fetch(self, bundle, unreachable());
   return promise;
 }
 
-/// All of them, from their beginning.
-void fetch_arrivals(self_pointer self) {
-  for (auto& [bundle, arriving] : self->state.arrivals) {
-    arriving.zip.clear();
-    fetch_rest(self, bundle);
+/// Somebody has come or gone. CAF answers nothing that was asked of a node that is lost: another one is asked.
+void look_for_sources(self_pointer self) {
+  auto& st = self->state;
+  std::vector<digest> orphaned;
+  for (auto& [bundle, arriving] : st.arrivals) {
+    const auto& source = arriving.source;
+    if (source && (source == st.store || std::ranges::find(st.peers, source) != st.peers.end()))
+      continue;
+    arriving.asked.clear();
+    orphaned.push_back(bundle);
   }
-}
-
-/// CAF answers nothing that was asked of a node that is lost.
-void hold_arrivals(self_pointer self) {
-  for (auto& [bundle, arriving] : self->state.arrivals)
-    wait_for_store(self, arriving);
+  for (const auto& bundle : orphaned)
+    fetch(self, bundle, unreachable());
 }
 
 void give_up_arrivals(self_pointer self) {
   std::vector<digest> late;
   const auto now = self->clock().now();
   for (const auto& [bundle, arriving] : self->state.arrivals)
-    if (!self->state.store && arriving.until <= now)
+    if (!arriving.source && arriving.until <= now)
       late.push_back(bundle);
   for (const auto& bundle : late)
     arrive(self, bundle, unreachable());
@@ -134,19 +198,22 @@ void give_up_arrivals(self_pointer self) {
 
 void look_for_store(self_pointer self, const std::vector<member>& all) {
   auto& st = self->state;
+  st.peers.clear();
+  for (const auto& each : all)
+    if (each.bundles && !each.store && each.bundles.address() != self->address())
+      st.peers.push_back(each.bundles);
   const auto found = std::ranges::find_if(all, [](const member& each) { return bool{each.store}; });
   const auto present = found == all.end() ? handler_store_actor{} : found->store;
-  if (present == st.store)
-    return;
-  st.store = present;
-  if (st.store) {
-    spdlog::info("functions are kept by node {}", found->name);
-    follow(self);
-    fetch_arrivals(self);
-  } else {
-    hold_arrivals(self);
-    spdlog::warn("the node that keeps the functions is gone: those that are known here go on");
+  if (present != st.store) {
+    st.store = present;
+    if (st.store) {
+      spdlog::info("functions are kept by node {}", found->name);
+      follow(self);
+    } else {
+      spdlog::warn("the node that keeps the functions is gone: those that are known here go on");
+    }
   }
+  look_for_sources(self);
 }
 
 } // namespace
@@ -170,9 +237,7 @@ remote_store_actor::behavior_type remote_store(self_pointer self, fs::path bundl
       return hand_on<caf::unit_t>(self, atom::remove::value, tenant, name);
     },
     [self](atom::bundle, const digest& bundle) { return hand_on<std::string>(self, atom::bundle::value, bundle); },
-    [self](atom::part, const digest& bundle, uint64_t from) {
-      return hand_on<bundle_part>(self, atom::part::value, bundle, from);
-    },
+    [self](atom::part, const digest& bundle, uint64_t from) { return part(self->state, bundle, from); },
     [self](atom::unpack, const digest& bundle) { return unpack(self, bundle); },
     [self](atom::follow, const balancer_actor& balancer) -> caf::result<caf::unit_t> {
       self->state.balancers.push_back(balancer);
@@ -190,6 +255,8 @@ remote_store_actor::behavior_type remote_store(self_pointer self, fs::path bundl
     [self](atom::release, const digest& bundle) {
       std::error_code ec;
       fs::remove_all(directory_of(self->state, bundle), ec);
+      if (!ec)
+        fs::remove(archive_of(self->state, bundle), ec);
       if (ec)
         spdlog::warn("an unpacked bundle could not be removed: {}", ec.message());
     },

@@ -21,11 +21,14 @@ struct remote_store_state {
   struct arrival {
     std::string zip;
     std::vector<caf::typed_response_promise<std::string>> waiting; ///< for the directory
-    std::chrono::steady_clock::time_point until; ///< it waits for a store to come, while there is none
+    handler_store_actor source;                                    ///< is asked at the moment; empty: nobody has it
+    std::vector<handler_store_actor> asked;                        ///< and have it not
+    std::chrono::steady_clock::time_point until;                   ///< it waits for somebody to come who has it
   };
 
-  std::filesystem::path bundles; ///< where they lie unpacked, a directory a digest
-  handler_store_actor store;     ///< empty while it cannot be reached
+  std::filesystem::path bundles;          ///< where they lie unpacked, a directory a digest
+  handler_store_actor store;              ///< empty while it cannot be reached
+  std::vector<handler_store_actor> peers; ///< of other nodes: they may have bundles
   std::vector<balancer_actor> balancers;
   std::vector<worker_actor> workers;
   std::map<digest, arrival> arrivals;
@@ -34,9 +37,9 @@ struct remote_store_state {
 };
 
 /// On a node that does not keep functions, in the place of the handler store: it hands on what is asked to the node
-/// that does, and keeps the bundles of this node's sandboxes unpacked. While that node cannot be reached it fails with
-/// unavailable, and what is unpacked goes on to serve; who needs a bundle that is not there waits for some seconds, in
-/// which a node is restarted. Spawn detached: it unpacks archives.
+/// that does, and keeps the bundles of this node's sandboxes, unpacked and as archives, which it gives to its like. While
+/// the node that keeps functions cannot be reached it fails with unavailable, what is unpacked goes on to serve, and
+/// bundles come from peers; who needs one that nobody has waits for some seconds, in which a node is restarted. Spawn detached: it unpacks archives.
 remote_store_actor::behavior_type remote_store(remote_store_actor::stateful_pointer<remote_store_state> self,
                                                std::filesystem::path bundles);
 

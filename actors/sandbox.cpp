@@ -167,7 +167,7 @@ void finish(self_pointer self, sandbox_reply& reply) {
   auto [result, record] = conclude(st, std::move(reply.payload));
   rest(st);
   // First the worker, which may have the next event for this handler, then whoever waits.
-  answer(self, st.settings.order, st.settings.ledger, std::move(st.promise), std::move(result), std::move(record),
+  answer(st.settings.order, st.settings.ledger, std::move(st.promise), std::move(result), std::move(record),
          [self](usage_record&& left) { tell_idle(self, std::move(left)); });
 }
 
@@ -202,7 +202,7 @@ void answer_for_death(self_pointer self, reason why, const handlers::sandbox_dea
   st.what.status = status_of(why, death);
   st.what.memory_peak_bytes = std::max(st.what.memory_peak_bytes, death.memory_peak_bytes);
   auto [result, record] = conclude(st, failure_document(st.call, st.what.status, death));
-  answer(self, st.settings.order, st.settings.ledger, std::move(st.promise), std::move(result), std::move(record),
+  answer(st.settings.order, st.settings.ledger, std::move(st.promise), std::move(result), std::move(record),
          [&last](usage_record&& left) { last.record = std::move(left); });
 }
 

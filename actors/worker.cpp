@@ -162,7 +162,7 @@ void finish_drain(self_pointer self) {
     return;
   flush(self);
   for (auto& promise : std::exchange(st.drained, {}))
-    promise.deliver(caf::unit);
+    promise.delegate(st.settings.ledger, atom::flush::value); // by then it has stored, and answered, all that ran here
 }
 
 } // namespace
@@ -262,6 +262,18 @@ worker_status status(const worker_state& st) {
   return now;
 }
 
+/// The store has told of all functions.
+void drop_untold(self_pointer self) {
+  auto& st = self->state;
+  std::erase_if(st.reserved, [&st](const auto& known) {
+    const bool gone = known.second != st.round;
+    if (gone)
+      st.pool.reserve(known.first.first, known.first.second, 0, 0);
+    return gone;
+  });
+  settle(self);
+}
+
 caf::result<caf::unit_t> drain(self_pointer self, caf::timespan patience) {
   auto& st = self->state;
   auto promise = self->make_response_promise<caf::unit_t>();
@@ -297,13 +309,17 @@ worker_inner::behavior_type worker(working::self_pointer self, worker_settings s
       const auto& config = function->config;
       self->state.pool.reserve(config.tenant, config.name, config.concurrency_reserved,
                                config.memory_mb * uint64_t{limits::mib});
+      if (config.concurrency_reserved > 0)
+        self->state.reserved.insert_or_assign({config.tenant, config.name}, self->state.round);
       self->state.pool.limit(config.tenant, config.name, config.concurrency_max);
       settle(self);
     },
     [self](atom::remove, const std::string& tenant, const std::string& name) {
       self->state.pool.reserve(tenant, name, 0, 0);
+      self->state.reserved.erase({tenant, name});
       settle(self);
     },
+    [self](atom::all, bool begins) { begins ? void(++self->state.round) : drop_untold(self); },
     [self](atom::retire, const uuid& revision, const digest& bundle) {
       self->state.retired.emplace(revision, bundle);
       self->state.pool.retire(revision);

@@ -4,6 +4,7 @@
 #include "actors/waiting_calls.hpp"
 
 #include <deque>
+#include <map>
 #include <unordered_map>
 
 namespace troupe {
@@ -52,6 +53,9 @@ struct worker_state {
   uint64_t expected_tick = 0;               ///< the number of the one that counts
   std::chrono::steady_clock::time_point next_tick = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point next_sweep{};
+  /// Functions that sandboxes are kept for (tenant, name), and the round in which the store has told of them last.
+  std::map<std::pair<std::string, std::string>, uint64_t> reserved;
+  uint64_t round = 0;              ///< goes up when the store begins to tell all
   std::vector<follower> followers; ///< balancers that send invocations with tickets
   bool asks_for_life = false;      ///< there are such, and they are asked from time to time
   bool draining = false;

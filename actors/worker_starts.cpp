@@ -92,8 +92,8 @@ void answer_failed_start(self_pointer self, const uuid& revision, failed_start& 
   outcome result{call.id, failed.what.status, std::move(failed.document), {}, record.version, record.run_ns, true};
   if (call.wants_log)
     result.log_tail = framed_log(record, std::move(failed.log));
-  answer(self, answer_order_of(st.settings.flush_interval), st.settings.ledger, promise, std::move(result),
-         std::move(record), [self](usage_record&& left) { keep(self, std::move(left)); });
+  answer(answer_order_of(st.settings.flush_interval), st.settings.ledger, promise, std::move(result), std::move(record),
+         [self](usage_record&& left) { keep(self, std::move(left)); });
 }
 
 } // namespace troupe::working

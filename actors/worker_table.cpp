@@ -40,7 +40,15 @@ std::optional<worker_index> worker_table::add(std::string node, const worker_cap
   by_node_.emplace(node, worker);
   facts_[worker] = {.node = std::move(node), .capacity = capacity, .report = {}, .arrival = ++arrivals_};
   open(worker);
+  newcomers_.push_back({worker, sent_ + limits::newcomer_sends});
   return worker;
+}
+
+void worker_table::settle_newcomers() {
+  std::erase_if(newcomers_, [this](const newcomer& who) {
+    const auto& of = loads_[who.worker];
+    return sent_ >= who.until || uint64_t{load(who.worker)} * 2 * total_weight_ >= total_load_ * of.weight;
+  });
 }
 
 void worker_table::remove(worker_index worker) {
@@ -48,6 +56,7 @@ void worker_table::remove(worker_index worker) {
     close(worker);
   warm_.remove(worker);
   by_node_.erase(facts_[worker].node);
+  std::erase_if(newcomers_, [worker](const newcomer& who) { return who.worker == worker; });
   facts_[worker] = {};
   loads_[worker] = {};
   free_.push_back(worker);
@@ -72,6 +81,9 @@ trip worker_table::sent(worker_index worker, const uuid& revision) {
   ++loads_[worker].own;
   if (is_open(worker))
     ++total_load_;
+  ++sent_;
+  if (!newcomers_.empty())
+    settle_newcomers();
   return {worker, facts_[worker].arrival, warm_.sent(worker, revision)};
 }
 

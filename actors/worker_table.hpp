@@ -79,6 +79,9 @@ public:
   /// Those that take invocations, by rising index.
   std::span<const worker_index> open() const noexcept { return open_; }
 
+  /// Whether a worker that has joined lately still waits for its share of what there is.
+  bool has_newcomer() const noexcept { return !newcomers_.empty(); }
+
   uint32_t load(worker_index worker) const noexcept { return loads_[worker].own + loads_[worker].others; }
 
   /// Whether `a` will be the less loaded for its weight, when each has one more.
@@ -110,6 +113,14 @@ private:
     uint64_t arrival = 0; ///< a number of its own; 0: there is no worker of this index
   };
 
+  /// A worker that has joined, until it has had half its share, or so many invocations have been sent.
+  struct newcomer {
+    worker_index worker;
+    uint64_t until; ///< as `sent_` counts
+  };
+
+  void settle_newcomers();
+
   bool is_open(worker_index worker) const noexcept { return !facts_[worker].report.draining; }
   void open(worker_index worker);
   void close(worker_index worker);
@@ -124,6 +135,8 @@ private:
   uint64_t total_load_ = 0;   ///< of those that are open
   uint64_t total_weight_ = 0; ///< of those that are open
   uint64_t arrivals_ = 0;
+  std::vector<newcomer> newcomers_;
+  uint64_t sent_ = 0; ///< invocations, to all
 };
 
 } // namespace troupe

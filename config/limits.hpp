@@ -188,6 +188,7 @@ inline constexpr size_t answer_bytes_max = 128 * mib;
 inline constexpr size_t workers_max = 1000; ///< that a balancer knows
 /// Revisions of which a balancer remembers idle sandboxes on a worker: no more than it can have sandboxes.
 inline constexpr size_t warm_revisions_max = sandboxes_max;
+inline constexpr uint64_t newcomer_sends = 10'000; ///< invocations, until a worker that has joined is like the others
 inline constexpr uint32_t ring_points_a_core = 32; ///< of a worker, on the ring of consistent hashing
 inline constexpr uint32_t ring_points_max = 1024;  ///< of a worker
 

@@ -33,8 +33,8 @@ struct cluster_settings {
   uint16_t port = 0;     ///< 0: the node is on its own
   std::string advertise; ///< where others reach it; empty: as they see it
   std::string seeds;     ///< HOST:PORT of nodes to ask, separated by commas
-  milliseconds heartbeat{500};
-  milliseconds death_after{2'000}; ///< of silence: the node is taken for dead
+  milliseconds heartbeat{250};
+  milliseconds death_after{1'500}; ///< of silence: the node is taken for dead
   std::string tls_certificate;     ///< PEM files; its name is the node's
   std::string tls_key;
   std::string tls_ca; ///< whose certificates are believed

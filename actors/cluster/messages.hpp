@@ -26,12 +26,13 @@ struct member {
   worker_status load;
   worker_actor worker;
   handler_store_actor store;
+  handler_store_actor bundles; ///< who has bundles that its sandboxes have run: its store, or who stands in for it
   ledger_actor ledger;
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, member& x) {
     return f(x.name, x.id, x.roles, x.address, x.version, x.since_ns, x.cores, x.draining, x.load, x.worker, x.store,
-             x.ledger);
+             x.bundles, x.ledger);
   }
 };
 

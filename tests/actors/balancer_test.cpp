@@ -29,7 +29,8 @@ ledger_actor::behavior_type fake_ledger(ledger_actor::pointer, std::vector<usage
     [kept](atom::append, const std::vector<usage_record>& more) {
       kept->insert(kept->end(), more.begin(), more.end());
     },
-    [](atom::append, const usage_record&) { return caf::unit; },
+    [](atom::append, const usage_record&, const outcome& result) { return result; },
+    [](atom::flush) { return caf::unit; },
     [](atom::records, const ledger_filter&) { return std::vector<usage_record>{}; },
     [](atom::usage, const ledger_filter&) { return std::vector<usage_row>{}; },
     [](atom::verify) { return verify_report{}; },
@@ -98,6 +99,18 @@ CAF_TEST(a removed function is not found any more) {
   update(test::version_of("echo"));
   caf::anon_send(balancer, atom::remove::value, std::string{"default"}, std::string{"echo"});
   CAF_CHECK(!invoke("echo"));
+}
+
+CAF_TEST(what the store does not tell of any more is gone) {
+  update(test::version_of("echo"));
+  update(test::version_of("other"));
+  caf::anon_send(balancer, atom::all::value, true);
+  update(test::version_of("echo"));
+  CAF_CHECK(invoke("other")); // it may still be told
+  caf::anon_send(balancer, atom::all::value, false);
+  run();
+  CAF_CHECK(!invoke("other"));
+  CAF_CHECK(invoke("echo"));
 }
 
 CAF_TEST(a tenant does not see the functions of another) {

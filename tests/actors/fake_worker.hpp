@@ -14,6 +14,7 @@ worker_actor::behavior_type fake_worker(Invoke invoke, Refuse refuse, Follow fol
     [](atom::alive, uint64_t) {},
     [](atom::update, const function_ptr&) {},
     [](atom::remove, const std::string&, const std::string&) {},
+    [](atom::all, bool) {},
     [](atom::retire, const uuid&, const digest&) {},
     [](atom::flush) { return caf::unit; },
     [](atom::status) { return worker_status{}; },

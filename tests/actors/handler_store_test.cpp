@@ -17,6 +17,7 @@ constexpr uint32_t reservable = 10;
 struct seen {
   std::map<std::string, uuid> functions;
   std::map<std::string, uint32_t> concurrency_max;
+  std::string rounds;
 };
 
 balancer_actor::behavior_type fake_balancer(balancer_actor::pointer, seen* what) {
@@ -27,6 +28,7 @@ balancer_actor::behavior_type fake_balancer(balancer_actor::pointer, seen* what)
       what->concurrency_max[f->config.name] = f->config.concurrency_max;
     },
     [what](atom::remove, const std::string&, const std::string& name) { what->functions.erase(name); },
+    [what](atom::all, bool begins) { what->rounds += begins ? "(" : ")"; },
   };
 }
 
@@ -217,6 +219,7 @@ CAF_TEST(after a restart all is there and strays are gone) {
   told.functions.clear();
   start();
   CAF_CHECK(told.functions.at("echo") == made->revision);
+  CAF_CHECK_EQUAL(told.rounds, "()()"); // each start tells where all of them begin and end
   CAF_CHECK(!fs::exists(bundles() / "stray"));
   const auto dir = ask<std::string>(atom::unpack::value, made->bundle);
   CAF_REQUIRE(dir);

@@ -37,6 +37,12 @@ struct fixture {
     return *chosen;
   }
 
+  /// They have been there for a while: nobody waits for a first share.
+  void settle() {
+    for (uint64_t i = 0; i < limits::newcomer_sends; ++i)
+      table.answered(table.sent(0, revision(0)), run_end::refused);
+  }
+
   void load(worker_index worker, uint32_t running) { table.report(worker, {.running = running}); }
 
   /// A run of the revision there, which leaves an idle sandbox.
@@ -224,6 +230,7 @@ CAF_TEST(of several idle sandboxes that on the less loaded worker is taken) {
 
 CAF_TEST(not even an idle sandbox draws more to a worker than twice its share) {
   add_workers(10);
+  settle();
   policy by{policy_kind::warm_first};
   for (worker_index i = 0; i < 10; ++i)
     load(i, 4);
@@ -232,6 +239,30 @@ CAF_TEST(not even an idle sandbox draws more to a worker than twice its share) {
   CAF_CHECK_EQUAL(choose(by, 1), 6u);
   load(6, 10);
   CAF_CHECK_NOT_EQUAL(choose(by, 1), 6u);
+}
+
+CAF_TEST(a worker that joins under steady load gets its share) {
+  add_workers(1);
+  settle();
+  policy by{policy_kind::warm_first};
+  // Ten at a time of one function, all warm on the first worker.
+  std::vector<trip> going_on;
+  for (int i = 0; i < 10; ++i)
+    going_on.push_back(table.sent(0, revision(1)));
+  const auto go_on = [&](int runs) {
+    for (int i = 0; i < runs; ++i) {
+      auto& oldest = going_on[static_cast<size_t>(i) % going_on.size()];
+      table.answered(oldest, run_end::cold);
+      oldest = table.sent(choose(by, 1), revision(1));
+    }
+  };
+  go_on(100);
+  CAF_CHECK_EQUAL(table.load(0), 10u);
+  add_workers(1);
+  CAF_CHECK(table.has_newcomer());
+  go_on(10);
+  CAF_CHECK_GREATER_OR_EQUAL(table.load(1), 3u);
+  CAF_CHECK(!table.has_newcomer());
 }
 
 CAF_TEST(without idle sandboxes nobody gets more than a quarter above the share) {

@@ -50,6 +50,7 @@ balancer_actor::behavior_type fake_balancer(balancer_actor::pointer) {
     [](atom::invoke, const invocation&) { return outcome{}; },
     [](atom::update, const function_ptr&) {},
     [](atom::remove, const std::string&, const std::string&) {},
+    [](atom::all, bool) {},
   };
 }
 
@@ -64,6 +65,15 @@ struct fixture : test::actor_fixture {
     std::vector<member> all(2);
     if (with_store)
       all[1].store = far;
+    caf::anon_send(near, atom::members::value, std::move(all));
+    sched.run();
+  }
+
+  /// The store is gone, and these stand in for it on other nodes.
+  void tell_peers(const std::vector<handler_store_actor>& peers) {
+    std::vector<member> all(peers.size());
+    for (size_t i = 0; i < peers.size(); ++i)
+      all[i].bundles = peers[i];
     caf::anon_send(near, atom::members::value, std::move(all));
     sched.run();
   }
@@ -158,6 +168,39 @@ CAF_TEST(a store that is restarted costs time and nothing else) {
   tell_members(true);
   CAF_CHECK(asked->directory);
   CAF_CHECK(code_of(another->problem) == errc::io_error); // the store has it not
+}
+
+CAF_TEST(without the store a bundle comes from a peer that has it) {
+  tell_members(true);
+  played.zip = large_archive();
+  const auto bundle = digest::of(played.zip);
+  CAF_REQUIRE(unpack(bundle)->directory);
+  // `near` is now the one that has it; another one has never seen the store.
+  test::scratch_directory elsewhere;
+  auto other = sys.spawn(remote_store, elsewhere.path);
+  played_store broken;
+  broken.zip = "something else";
+  const auto liar = sys.spawn(fake_store, &broken);
+  std::swap(near, other);
+  tell_peers({liar, other});
+  const auto got = unpack(bundle);
+  CAF_REQUIRE(got->directory);
+  CAF_CHECK(fs::exists(fs::path{*got->directory} / "f.py"));
+  CAF_CHECK_EQUAL(broken.parts, 1u);
+  CAF_CHECK_EQUAL(played.parts, 3u);
+}
+
+CAF_TEST(a peer that is lost on the way is followed by another) {
+  played.zip = large_archive();
+  played_store silent;
+  silent.silent = true;
+  silent.zip = played.zip;
+  const auto lost = sys.spawn(fake_store, &silent);
+  tell_peers({lost, far});
+  const auto asked = unpack(digest::of(played.zip));
+  CAF_CHECK(!asked->directory && !asked->problem);
+  tell_peers({far});
+  CAF_CHECK(asked->directory);
 }
 
 CAF_TEST(followers hear of each store that comes) {

@@ -108,10 +108,11 @@ inline ledger_actor::behavior_type fake_ledger(ledger_actor::pointer, std::vecto
     [stored](atom::append, const std::vector<usage_record>& records) {
       stored->insert(stored->end(), records.begin(), records.end());
     },
-    [stored](atom::append, const usage_record& record) {
+    [stored](atom::append, const usage_record& record, const outcome& result) {
       stored->push_back(record);
-      return caf::unit;
+      return result;
     },
+    [](atom::flush) { return caf::unit; },
     [](atom::records, const ledger_filter&) { return std::vector<usage_record>{}; },
     [](atom::usage, const ledger_filter&) { return std::vector<usage_row>{}; },
     [](atom::verify) { return verify_report{}; },

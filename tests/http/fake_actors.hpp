@@ -74,6 +74,7 @@ inline balancer_actor::behavior_type fake_balancer(balancer_actor::stateful_poin
       for (auto& promise : std::exchange(self->state.held, {}))
         promise.deliver(outcome_of({}, invocation_status::ok, R"("late")"));
     },
+    [](atom::all, bool) {},
   };
 }
 
@@ -92,6 +93,7 @@ inline worker_actor::behavior_type fake_worker(worker_actor::stateful_pointer<wo
     [](atom::alive, uint64_t) {},
     [](atom::update, const function_ptr&) {},
     [](atom::remove, const std::string&, const std::string&) {},
+    [](atom::all, bool) {},
     [](atom::retire, const uuid&, const digest&) {},
     [self](atom::flush) -> caf::result<caf::unit_t> {
       ++self->state.flushes;
@@ -194,7 +196,8 @@ inline ledger_actor::behavior_type fake_ledger(ledger_actor::stateful_pointer<le
     [self](atom::append, const std::vector<usage_record>& more) {
       self->state.records.insert(self->state.records.end(), more.begin(), more.end());
     },
-    [](atom::append, const usage_record&) -> caf::result<caf::unit_t> { return caf::unit; },
+    [](atom::append, const usage_record&, const outcome& result) -> caf::result<outcome> { return result; },
+    [](atom::flush) -> caf::result<caf::unit_t> { return caf::unit; },
     [self](atom::records, const ledger_filter& filter) -> caf::result<std::vector<usage_record>> {
       std::vector<usage_record> found;
       for (const auto& record : self->state.records)

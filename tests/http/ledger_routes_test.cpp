@@ -50,8 +50,11 @@ worker_actor::behavior_type holding_worker(worker_actor::stateful_pointer<test::
   return {
     [](atom::invoke, const invocation&) -> caf::result<outcome> { return make_error(errc::internal); },
     [](atom::refuse, const invocation&, throttle why) -> caf::result<outcome> { return make_throttled(why); },
+    [](atom::follow, const dispatcher_actor&) {},
+    [](atom::alive, uint64_t) {},
     [](atom::update, const function_ptr&) {},
     [](atom::remove, const std::string&, const std::string&) {},
+    [](atom::all, bool) {},
     [](atom::retire, const uuid&, const digest&) {},
     [self, ledger, held, is_silent](atom::flush) -> caf::result<caf::unit_t> {
       if (is_silent)
