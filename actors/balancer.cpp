@@ -89,6 +89,7 @@ balancer_inner::behavior_type balancer(self_pointer self, balancer_settings sett
     },
     [self](atom::all, bool begins) { begins ? void(++self->state.round) : drop_untold(self->state); },
     [self](atom::members, const std::vector<member>& all) { routing::learn(self, all); },
+    [self](atom::announce, const member& who) { routing::hear_load(self, who); },
     [self](atom::tick) { routing::tick(self); },
     [self](atom::queued, uint64_t ticket) { routing::mark(self, ticket, false); },
     [self](atom::begun, uint64_t ticket) { routing::mark(self, ticket, true); },

@@ -26,9 +26,10 @@ template <class T>
 using string_map = std::unordered_map<std::string, T, string_hash, std::equal_to<>>;
 
 /// What a balancer hears of its cluster: who is there, and from workers what becomes of invocations.
-using balancer_inner = balancer_actor::extend<caf::reacts_to<atom::members, std::vector<member>>,
-                                              // To itself: time has passed.
-                                              caf::reacts_to<atom::tick>>::extend_with<dispatcher_actor>;
+using balancer_inner =
+  balancer_actor::extend<caf::reacts_to<atom::members, std::vector<member>>, caf::reacts_to<atom::announce, member>,
+                         // To itself: time has passed.
+                         caf::reacts_to<atom::tick>>::extend_with<dispatcher_actor>;
 
 struct balancer_settings {
   worker_actor worker; ///< of this node; empty when it has none

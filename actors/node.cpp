@@ -13,6 +13,7 @@
 #include "config/errc.hpp"
 
 #include <boost/asio/post.hpp>
+#include <caf/io/all.hpp>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
@@ -174,6 +175,7 @@ caf::error node::join_cluster() {
   if (!opened)
     return std::move(opened.error());
   gate_ = std::move(*opened);
+  cluster::close_side_doors(system_);
   membership_settings wanted;
   auto& self = wanted.self;
   self.name = settings_.node.name;
@@ -192,7 +194,10 @@ caf::error node::join_cluster() {
   wanted.seeds = config::parse_seeds(settings_.cluster.seeds).value();
   wanted.terms = terms_of(settings_);
   wanted.dial = [door = gate_.get()](const config::node_address& address) { door->dial(address); };
-  wanted.admit = [door = gate_.get()](const std::map<std::string, uuid>& present) { door->admit(present); };
+  wanted.admit = [door = gate_.get()](const std::map<std::string, presence>& present) { door->admit(present); };
+  wanted.link = [this](const peer_ptr& link) { cluster::make_link(system_, *link, membership_); };
+  wanted.start_of = [](const caf::strong_actor_ptr& of) { return cluster::start_of(of->node()); };
+  wanted.spawner = caf::actor_cast<caf::actor>(system_.middleman().actor_handle());
   wanted.close = [door = gate_.get()] { door->close(); };
   wanted.leave = [this](caf::timespan patience) {
     if (begin_leaving_)

@@ -261,6 +261,7 @@ remote_store_actor::behavior_type remote_store(self_pointer self, fs::path bundl
         spdlog::warn("an unpacked bundle could not be removed: {}", ec.message());
     },
     [self](atom::members, const std::vector<member>& all) { look_for_store(self, all); },
+    [](atom::announce, const member&) {}, // loads are nothing to it
     [self](atom::tick) { give_up_arrivals(self); },
   };
 }

@@ -11,6 +11,7 @@ namespace troupe {
 
 /// What this actor hears besides what every handler store does.
 using remote_store_actor = handler_store_actor::extend<caf::reacts_to<atom::members, std::vector<member>>,
+                                                       caf::reacts_to<atom::announce, member>,
                                                        // To itself: some may have waited long enough.
                                                        caf::reacts_to<atom::tick>>;
 

@@ -114,6 +114,10 @@ std::optional<worker_index> sender_of(self_pointer self) {
   return static_cast<worker_index>(found - workers.begin());
 }
 
+worker_report report_of(const member& who) {
+  return {who.load.busy, who.load.waiting, who.load.idle + who.load.busy + who.load.starting, who.draining};
+}
+
 } // namespace
 
 void learn(self_pointer self, const std::vector<member>& all) {
@@ -135,11 +139,17 @@ void learn(self_pointer self, const std::vector<member>& all) {
     if (!st.table.find(who.name))
       meet(self, who);
     if (const auto index = st.table.find(who.name))
-      st.table.report(
-        *index, {who.load.busy, who.load.waiting, who.load.idle + who.load.busy + who.load.starting, who.draining});
+      st.table.report(*index, report_of(who));
   }
   for (auto& each : lost) // now that it is known who else is there
     make_up_for(self, std::move(each));
+}
+
+void hear_load(self_pointer self, const member& who) {
+  auto& st = self->state;
+  const auto index = st.table.find(who.name);
+  if (index && who.worker && st.workers[*index] == who.worker)
+    st.table.report(*index, report_of(who));
 }
 
 caf::result<outcome> dispatch(self_pointer self, invocation& call) {

@@ -11,6 +11,9 @@ using self_pointer = balancer_inner::stateful_pointer<balancer_state>;
 /// The members of the cluster, or what they say of themselves, have changed.
 void learn(self_pointer self, const std::vector<member>& all);
 
+/// One of them has told its load.
+void hear_load(self_pointer self, const member& who);
+
 /// Hands the invocation to the worker that the policy chooses. When that drains, or its node is lost, another gets what
 /// has not begun there, or may be run twice. Fails with unavailable when there is none, with node_lost when it may have
 /// begun on a node that is lost, or as the worker does.

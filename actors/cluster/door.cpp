@@ -85,18 +85,19 @@ struct door::state : std::enable_shared_from_this<state> {
 
   void begin(const std::shared_ptr<channel>& over);
   void end(const std::shared_ptr<channel>& over);
-  handshake terms(direction side, std::string seen_at) const;
+  handshake terms(direction side, std::string seen_at, bool* later) const;
   void take(tcp_socket socket, const tcp::endpoint& from);
-  caf::error hand_over(channel& over, const hello& who, direction side, std::string first);
+  caf::error hand_over(channel& over, peer arriving, std::string first);
   void count_failure(const channel& over, const caf::error& problem, std::string line);
+  void count_later(std::string line);
   void report_stranger();
 
   static task<void> accept(std::shared_ptr<state> self);
   static task<void> serve(std::shared_ptr<state> self, std::shared_ptr<channel> over, tcp::endpoint from);
-  static task<caf::error> join(std::shared_ptr<state> self, std::shared_ptr<channel> over, std::string host,
-                               uint16_t port);
-  static task<void> call(std::shared_ptr<state> self, std::shared_ptr<channel> over, std::string host, uint16_t port,
-                         std::function<void(const caf::error&)> done);
+  static task<caf::error> join(std::shared_ptr<state> self, std::shared_ptr<channel> over, config::node_address whom,
+                               bool* later);
+  static task<void> call(std::shared_ptr<state> self, std::shared_ptr<channel> over, config::node_address whom,
+                         dial_done done);
 };
 
 /// Gives a connection its time, and the door the means to end it, for as long as its coroutine runs.
@@ -109,8 +110,9 @@ void door::state::end(const std::shared_ptr<channel>& over) {
   under_way.erase(over);
 }
 
-handshake door::state::terms(direction side, std::string seen_at) const {
-  handshake result{side, settings.mine, nullptr};
+/// `later` has to live as long as the handshake.
+handshake door::state::terms(direction side, std::string seen_at, bool* later) const {
+  handshake result{side, settings.mine, nullptr, [later] { *later = true; }};
   if (events.admit)
     result.admit = [ask = events.admit, seen_at = std::move(seen_at)](const hello& who) { return ask(who, seen_at); };
   if (result.mine.port == 0)
@@ -155,28 +157,33 @@ void door::state::take(tcp_socket socket, const tcp::endpoint& from) {
 }
 
 task<void> door::state::serve(std::shared_ptr<state> self, std::shared_ptr<channel> over, tcp::endpoint from) {
-  const auto met = co_await shake_hands(over, self->terms(direction::accepted, from.address().to_string()));
+  bool later = false;
+  const auto met = co_await shake_hands(over, self->terms(direction::accepted, from.address().to_string(), &later));
   self->end(over);
   --self->counts.pending;
   if (const auto place = self->pending.find(from.address()); --place->second == 0)
     self->pending.erase(place);
   if (self->closed)
     co_return;
-  const auto problem = met ? self->hand_over(*over, *met, direction::accepted, {}) : met.error();
-  if (problem) {
-    self->count_failure(*over, problem, place_text(from) + " " + what_of(problem));
-    self->report_stranger();
-  }
+  const auto problem = met ? self->hand_over(*over, {.who = *met}, {}) : met.error();
+  if (!problem)
+    co_return;
+  auto line = place_text(from) + " " + what_of(problem);
+  if (later)
+    co_return self->count_later(std::move(line));
+  self->count_failure(*over, problem, std::move(line));
+  self->report_stranger();
 }
 
 /// Makes a link of a connection whose handshake has ended well.
-caf::error door::state::hand_over(channel& over, const hello& who, direction side, std::string first) {
+caf::error door::state::hand_over(channel& over, peer arriving, std::string first) {
   error_code problem;
   const auto seen = plain(over.socket().remote_endpoint(problem));
   if (problem)
     return make_error(errc::unavailable, over.words(problem));
   over.stay();
-  peer arriving{who, seen.address().to_string(), seen.port(), {}, side};
+  arriving.address = seen.address().to_string();
+  arriving.port = seen.port();
   if (over.has_tls()) {
     auto node_side = start_pump(over.shared_from_this(), std::move(first), settings.stall_timeout);
     if (!node_side)
@@ -199,6 +206,13 @@ void door::state::count_failure(const channel& over, const caf::error& problem, 
   counts.last_failure = std::move(line);
 }
 
+/// Nothing went wrong: of two nodes one dials.
+void door::state::count_later(std::string line) {
+  ++counts.later;
+  spdlog::debug("no link by this connection: {}", line);
+  counts.last_failure = std::move(line);
+}
+
 /// Strangers can come as often as they like; the log shows one a second.
 void door::state::report_stranger() {
   const auto now = std::chrono::steady_clock::now();
@@ -210,36 +224,42 @@ void door::state::report_stranger() {
 
 /// The way of a dial: reach the other node, agree, wait for its first bytes. The error's text is the rest of a sentence
 /// about the other node.
-task<caf::error> door::state::join(std::shared_ptr<state> self, std::shared_ptr<channel> over, std::string host,
-                                   uint16_t port) {
-  auto problem = co_await reach(over, self->io, host, port);
+task<caf::error> door::state::join(std::shared_ptr<state> self, std::shared_ptr<channel> over,
+                                   config::node_address whom, bool* later) {
+  auto problem = co_await reach(over, self->io, whom.host, whom.port);
   if (problem)
     co_return problem;
   prepare(over->socket(), self->settings.stall_timeout);
-  const auto met = co_await shake_hands(over, self->terms(direction::dialled, {}));
+  const auto met = co_await shake_hands(over, self->terms(direction::dialled, {}, later));
   if (!met)
     co_return met.error();
   std::string first;
   const auto broken = co_await over->await_bytes(first);
   if (broken)
     co_return make_error(errc::unavailable, over->words(broken));
-  co_return self->closed ? caf::error{} : self->hand_over(*over, *met, direction::dialled, std::move(first));
+  if (self->closed)
+    co_return caf::error{};
+  co_return self->hand_over(*over, {.who = *met, .came = direction::dialled, .dialled_at = whom}, std::move(first));
 }
 
-task<void> door::state::call(std::shared_ptr<state> self, std::shared_ptr<channel> over, std::string host,
-                             uint16_t port, std::function<void(const caf::error&)> done) {
+task<void> door::state::call(std::shared_ptr<state> self, std::shared_ptr<channel> over, config::node_address whom,
+                             dial_done done) {
   co_await asio::post(self->io, use_task); // `done` is not to be called from within `dial`.
-  auto problem = co_await join(self, over, host, port);
+  bool later = false;
+  auto problem = co_await join(self, over, whom, &later);
   self->end(over);
   --self->counts.dialling;
   if (self->closed)
     co_return;
-  if (problem) {
-    const auto line = place_text(host, port) + " " + what_of(problem);
-    self->count_failure(*over, problem, line);
-    problem = make_error(code_of(problem), line);
-  }
-  done(problem);
+  if (!problem)
+    co_return done(dial_end::linked, problem);
+  auto line = place_text(whom.host, whom.port) + " " + what_of(problem);
+  problem = make_error(code_of(problem), line);
+  if (later)
+    self->count_later(std::move(line));
+  else
+    self->count_failure(*over, problem, std::move(line));
+  done(later ? dial_end::later : dial_end::failed, problem);
 }
 
 caf::expected<std::unique_ptr<door>> door::make(asio::io_context& io, door_settings settings, door_events events) {
@@ -287,14 +307,14 @@ uint16_t door::port() const noexcept {
   return state_->port;
 }
 
-void door::dial(std::string host, uint16_t port, std::function<void(const caf::error&)> done) {
+void door::dial(std::string host, uint16_t port, dial_done done) {
   if (state_->closed)
     return;
   ++state_->counts.dialled;
   ++state_->counts.dialling;
   const auto over = channel::make(tcp_socket{state_->io}, state_->tls.get());
   state_->begin(over);
-  asio::co_spawn(state_->io, state::call(state_, over, std::move(host), port, std::move(done)), report);
+  asio::co_spawn(state_->io, state::call(state_, over, {std::move(host), port}, std::move(done)), report);
 }
 
 void door::close() {

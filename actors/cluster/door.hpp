@@ -28,11 +28,19 @@ struct door_settings {
 
 /// A node that has passed the handshake, and the link to it.
 struct peer {
-  hello who;
-  std::string address; ///< as seen from here,
-  uint16_t port = 0;   ///< which is not where others reach it
-  unique_fd socket;    ///< a stream without a byte missing or added; non-blocking, close-on-exec
+  hello who = {};
+  std::string address = {}; ///< as seen from here,
+  uint16_t port = 0;        ///< which is not where others reach it
+  unique_fd socket = {};    ///< a stream without a byte missing or added; non-blocking, close-on-exec
   direction came = direction::accepted;
+  config::node_address dialled_at = {}; ///< as it was asked for, where it was dialled
+};
+
+/// What became of a dial.
+enum class dial_end : uint8_t {
+  linked,
+  failed,
+  later, ///< the other one is going to dial, or is linked with already
 };
 
 /// What the door asks and tells its owner, on its thread. Nothing is asked or told after `close`.
@@ -40,15 +48,18 @@ struct door_events {
   /// Whether a node that the door itself has nothing against may come in: the reason when it may not, which is told to
   /// it. The address is the one that it is seen at, empty when it was dialled. A question and no promise: the handshake
   /// may still fail, and another with the same node be under way.
-  std::function<std::optional<std::string>(const hello& who, const std::string& seen_at)> admit;
+  std::function<std::optional<refusal>(const hello& who, const std::string& seen_at)> admit;
   std::function<void(peer)> arrived;
 };
+
+using dial_done = std::function<void(dial_end how, const caf::error& problem)>;
 
 struct door_stats {
   uint64_t accepted = 0;      ///< connections that came in
   uint64_t dialled = 0;       ///< dials
   uint64_t admitted = 0;      ///< of both, those that became links;
   uint64_t refused = 0;       ///< those that were turned away or broke,
+  uint64_t later = 0;         ///< those that meet the other way round, or have met,
   uint64_t timed_out = 0;     ///< and those that took too long
   uint64_t accept_failed = 0; ///< attempts to accept, for want of descriptors for instance
   size_t pending = 0;         ///< of the accepted, in the handshake
@@ -76,9 +87,9 @@ public:
   uint16_t port() const noexcept;
 
   /// Connects with the node at `host`, an address or a DNS name. `done` is called once, never from within `dial`: with
-  /// no error after `arrived`, else with `conflict` (one of the two refuses the other) or `unavailable`, and one line.
-  /// The node that is dialled has to write first: the link arrives when its first bytes have.
-  void dial(std::string host, uint16_t port, std::function<void(const caf::error&)> done);
+  /// `linked` and no error after `arrived`, else with `conflict` (one of the two refuses the other) or `unavailable`,
+  /// and one line. The node that is dialled has to write first: the link arrives when its first bytes have.
+  void dial(std::string host, uint16_t port, dial_done done);
 
   /// Ends all that is under way and listens no more. For good.
   void close();

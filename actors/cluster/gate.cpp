@@ -4,16 +4,14 @@
 #include "config/limits.hpp"
 
 #include <boost/asio/post.hpp>
+#include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
-#include <fmt/core.h>
+#include <algorithm>
 
 namespace troupe::cluster {
 
 namespace {
-
-/// Not an error: of two nodes one dials.
-constexpr auto going_to_dial = " is going to dial {}";
 
 config::node_address address_of(const hello& who, const std::string& seen_at) {
   return {who.address.empty() ? seen_at : who.address, who.port};
@@ -36,9 +34,10 @@ hello hello_of(const config::settings& settings, const uuid& id) {
 caf::expected<std::unique_ptr<gate>> gate::open(const config::settings& settings, const uuid& id) {
   std::unique_ptr<gate> made{new gate};
   auto* self = made.get();
-  made->name_ = settings.node.name;
   door_settings wanted;
   wanted.mine = hello_of(settings, id);
+  made->name_ = wanted.mine.name;
+  made->roles_ = wanted.mine.roles;
   if (!settings.cluster.tls_certificate.empty())
     wanted.tls = tls_files{settings.cluster.tls_certificate, settings.cluster.tls_key, settings.cluster.tls_ca};
   door_events events;
@@ -69,19 +68,20 @@ void gate::report_to(membership_inner membership) {
 
 void gate::dial(const config::node_address& address) {
   boost::asio::post(io_, [this, address] {
-    door_->dial(address.host, address.port, [this, address](const caf::error& problem) {
-      if (problem)
-        could_not_dial(address, problem);
+    door_->dial(address.host, address.port, [this, address](dial_end how, const caf::error& problem) {
+      if (how != dial_end::linked)
+        could_not_dial(address, how, problem);
       else
         told_.erase(address);
     });
   });
 }
 
-void gate::could_not_dial(const config::node_address& address, const caf::error& problem) {
+void gate::could_not_dial(const config::node_address& address, dial_end how, const caf::error& problem) {
   const auto what = what_of(problem);
-  const bool dials_back = what.ends_with(fmt::format(going_to_dial, name_));
-  if (auto& told = told_[address]; !dials_back && told != what) {
+  if (how == dial_end::later) {
+    told_.erase(address); // It is there, and will come.
+  } else if (auto& told = told_[address]; told != what) {
     told = what;
     spdlog::warn("no link with {}: {}", config::to_string(address), what);
   }
@@ -91,7 +91,7 @@ void gate::could_not_dial(const config::node_address& address, const caf::error&
     caf::anon_send(membership_, atom::refuse::value, address);
 }
 
-void gate::admit(std::map<std::string, uuid> present) {
+void gate::admit(std::map<std::string, presence> present) {
   boost::asio::post(io_, [this, present = std::move(present)]() mutable { present_ = std::move(present); });
 }
 
@@ -99,16 +99,33 @@ void gate::close() {
   boost::asio::post(io_, [this] { door_->close(); });
 }
 
-std::optional<std::string> gate::objection(const hello& who, const std::string& seen_at) {
-  if (const auto found = present_.find(who.name); found != present_.end())
-    return found->second == who.id
-           ? fmt::format("nodes {} and {} are connected already", name_, who.name)
-           : fmt::format("there is a node {} in the cluster already: give each node a name of its own", who.name);
+std::optional<refusal> gate::objection(const hello& who, const std::string& seen_at) {
+  const auto refuse = [](std::string why) { return refusal{frame_kind::refusal, std::move(why)}; };
+  if (const auto found = present_.find(who.name); found != present_.end() && found->second.id == who.id)
+    return refusal{frame_kind::later, fmt::format("nodes {} and {} are connected already", name_, who.name)};
+  if (present_.contains(who.name))
+    return refuse(fmt::format("there is a node {} in the cluster already: give each node a name of its own", who.name));
+  if (who.roles.handler_store)
+    if (const auto keeper = store_node(); !keeper.empty())
+      return refuse(
+        fmt::format("node {} keeps the functions of this cluster, and {} would, too: only one node may have the "
+                    "role handler-store, so take it out of the other's node.roles",
+                    keeper, who.name));
+  if (present_.size() + 1 >= limits::members_max)
+    return refuse(fmt::format("the cluster of {} has {} members, and may have no more", name_, limits::members_max));
   if (seen_at.empty() || who.name < name_)
     return std::nullopt;
   if (membership_)
     caf::anon_send(membership_, atom::again::value, acquaintance{who.name, address_of(who, seen_at)});
-  return fmt::format("node {}", name_) + fmt::format(going_to_dial, who.name);
+  return refusal{frame_kind::later, fmt::format("node {} is going to dial {}", name_, who.name)};
+}
+
+/// The node that keeps the functions, as far as is known here; empty when there is none.
+std::string gate::store_node() const {
+  if (roles_.handler_store)
+    return name_;
+  const auto found = std::ranges::find_if(present_, [](const auto& each) { return each.second.roles.handler_store; });
+  return found == present_.end() ? std::string{} : found->first;
 }
 
 void gate::arrive(peer who) {
@@ -117,10 +134,13 @@ void gate::arrive(peer who) {
   auto link = std::make_shared<peer_link>();
   link->name = who.who.name;
   link->id = who.who.id;
+  link->roles = who.who.roles;
+  link->version = who.who.version;
   link->address = address_of(who.who, who.address);
   link->socket = std::move(who.socket);
-  link->dialled = who.came == direction::dialled;
-  present_.emplace(link->name, link->id); // until the membership says what has become of it
+  if (who.came == direction::dialled)
+    link->dialled_at = who.dialled_at;
+  present_.emplace(link->name, presence{link->id, link->roles}); // until the membership says what has become of it
   caf::anon_send(membership_, atom::join::value, peer_ptr{std::move(link)});
 }
 

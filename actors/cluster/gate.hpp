@@ -14,8 +14,8 @@
 namespace troupe::cluster {
 
 /// The door with a thread of its own, so that no stranger's connection costs the io thread anything, and the rule of
-/// who is let in: nobody twice, and of two nodes the one whose name comes first dials the other. Tells a membership
-/// who has come in. Its methods may be called from any thread.
+/// who is let in: nobody twice, one handler store, and of two nodes the one whose name comes first dials the other.
+/// Tells a membership who has come in. Its methods may be called from any thread.
 class gate {
 public:
   /// Listens as the settings say. Fails as the door does.
@@ -31,24 +31,26 @@ public:
   void dial(const config::node_address& address);
 
   /// These are there: their doubles are turned away.
-  void admit(std::map<std::string, uuid> present);
+  void admit(std::map<std::string, presence> present);
 
   /// Nobody comes in any more. For good.
   void close();
 
 private:
   gate() = default;
-  std::optional<std::string> objection(const hello& who, const std::string& seen_at);
+  std::optional<refusal> objection(const hello& who, const std::string& seen_at);
+  std::string store_node() const;
   void arrive(peer who);
-  void could_not_dial(const config::node_address& address, const caf::error& problem);
+  void could_not_dial(const config::node_address& address, dial_end how, const caf::error& problem);
 
   boost::asio::io_context io_{1};
   std::unique_ptr<door> door_;
   std::thread thread_;
   // What follows belongs to that thread.
   std::string name_;
+  config::node_roles roles_;
   membership_inner membership_;
-  std::map<std::string, uuid> present_;
+  std::map<std::string, presence> present_;
   std::map<config::node_address, std::string> told_; ///< what the log has said last of those that were dialled
 };
 

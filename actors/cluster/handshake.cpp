@@ -38,25 +38,42 @@ task<caf::expected<frame>> read_frame(std::shared_ptr<channel> over) {
   co_return result;
 }
 
+caf::error refused_by(const handshake& terms, const frame& with) {
+  if (with.kind == frame_kind::later && terms.is_later)
+    terms.is_later();
+  return make_error(errc::conflict, "refuses: " + decode_refusal(with.body));
+}
+
+bool is_refusal(const frame& what) {
+  return what.kind == frame_kind::refusal || what.kind == frame_kind::later;
+}
+
+std::optional<refusal> objection(const handshake& terms, const hello& theirs,
+                                 const std::optional<std::string>& certificate_name) {
+  if (auto reason = judge(terms.mine, theirs, certificate_name))
+    return refusal{frame_kind::refusal, std::move(*reason)};
+  return terms.admit ? terms.admit(theirs) : std::nullopt;
+}
+
 /// Reads a hello, judges it, and tells the other side when it is refused.
 task<caf::expected<hello>> meet(std::shared_ptr<channel> over, const handshake& terms) {
   auto got = co_await read_frame(over);
   if (!got)
     co_return got.error();
-  if (got->kind == frame_kind::refusal)
-    co_return make_error(errc::conflict, "refuses: " + decode_refusal(got->body));
+  if (is_refusal(*got))
+    co_return refused_by(terms, *got);
   const auto theirs = got->kind == frame_kind::hello ? decode_hello(got->body) : std::nullopt;
   if (!theirs)
     co_return nonsense();
-  auto reason = judge(terms.mine, *theirs, over->certificate_name());
-  if (!reason && terms.admit)
-    reason = terms.admit(*theirs);
-  if (!reason)
+  const auto against = objection(terms, *theirs, over->certificate_name());
+  if (!against)
     co_return *theirs;
-  const auto problem = co_await over->write(encode_refusal(*reason));
+  if (against->kind == frame_kind::later && terms.is_later)
+    terms.is_later();
+  const auto problem = co_await over->write(encode_refusal(*against));
   if (!problem)
     co_await over->part();
-  co_return make_error(errc::conflict, "is refused: " + *reason);
+  co_return make_error(errc::conflict, "is refused: " + against->reason);
 }
 
 task<caf::expected<hello>> greet(std::shared_ptr<channel> over, const handshake& terms) {
@@ -81,8 +98,8 @@ task<caf::expected<hello>> receive(std::shared_ptr<channel> over, const handshak
   auto verdict = co_await read_frame(over);
   if (!verdict)
     co_return verdict.error();
-  if (verdict->kind == frame_kind::refusal)
-    co_return make_error(errc::conflict, "refuses: " + decode_refusal(verdict->body));
+  if (is_refusal(*verdict))
+    co_return refused_by(terms, *verdict);
   if (verdict->kind != frame_kind::welcome)
     co_return nonsense();
   co_return *theirs;

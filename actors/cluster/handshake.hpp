@@ -16,7 +16,10 @@ struct handshake {
   hello mine;
 
   /// Asked after the two hellos have been judged: why the other one may not come in all the same.
-  std::function<std::optional<std::string>(const hello& theirs)> admit;
+  std::function<std::optional<refusal>(const hello& theirs)> admit;
+
+  /// Called when nothing speaks against the two but that they meet the other way round, or have met.
+  std::function<void()> is_later = {};
 };
 
 /// Carries it out. The answer is the other's hello once both agree; or an error whose text is the rest of a sentence

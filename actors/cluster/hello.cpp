@@ -43,7 +43,8 @@ size_t body_bytes_max(frame_kind kind) noexcept {
   switch (kind) {
     case frame_kind::hello: return limits::hello_bytes_max;
     case frame_kind::welcome: return 0;
-    case frame_kind::refusal: return limits::refusal_bytes_max;
+    case frame_kind::refusal:
+    case frame_kind::later: return limits::refusal_bytes_max;
   }
   return 0;
 }
@@ -126,15 +127,15 @@ std::string encode_welcome() {
   return frame(frame_kind::welcome, {});
 }
 
-std::string encode_refusal(std::string_view reason) {
-  return frame(frame_kind::refusal, reason.substr(0, limits::refusal_bytes_max));
+std::string encode_refusal(const refusal& why) {
+  return frame(why.kind, std::string_view{why.reason}.substr(0, limits::refusal_bytes_max));
 }
 
 std::optional<frame_prefix> decode_prefix(std::string_view bytes) noexcept {
   if (bytes.size() < frame_prefix_bytes || !bytes.starts_with(magic))
     return std::nullopt;
   const auto at = [bytes](size_t index) { return static_cast<uint8_t>(bytes[index]); };
-  if (at(4) < static_cast<uint8_t>(frame_kind::hello) || at(4) > static_cast<uint8_t>(frame_kind::refusal))
+  if (at(4) < static_cast<uint8_t>(frame_kind::hello) || at(4) > static_cast<uint8_t>(frame_kind::later))
     return std::nullopt;
   const frame_prefix prefix{static_cast<frame_kind>(at(4)), static_cast<uint16_t>(at(5) | at(6) << 8)};
   if (prefix.body_bytes > body_bytes_max(prefix.kind))

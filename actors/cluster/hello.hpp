@@ -14,7 +14,7 @@ namespace troupe::cluster {
 
 /// Grows with every change of what nodes say to each other: hellos, messages, their types. Nodes with different ones
 /// do not join.
-inline constexpr uint32_t protocol_version = 1;
+inline constexpr uint32_t protocol_version = 2;
 
 /// Roles as the bits of a hello.
 uint8_t bits_of(config::node_roles roles) noexcept;
@@ -40,6 +40,13 @@ enum class frame_kind : uint8_t {
   hello = 1,   ///< the body is a hello
   welcome = 2, ///< from the side that dialled: both agree; no body
   refusal = 3, ///< the body is the reason, a line of text
+  later = 4,   ///< nothing is wrong: who says it is going to dial, or has a link already; the body is a line of text
+};
+
+/// Why a node may not come in.
+struct refusal {
+  frame_kind kind = frame_kind::refusal; ///< or `later`
+  std::string reason;                    ///< a line for either side's people
 };
 
 inline constexpr size_t frame_prefix_bytes = 7;
@@ -53,7 +60,7 @@ struct frame_prefix {
 /// made to fit.
 std::string encode_frame(const hello& what);
 std::string encode_welcome();
-std::string encode_refusal(std::string_view reason);
+std::string encode_refusal(const refusal& why);
 
 /// Reads the first frame_prefix_bytes of a frame. nullopt when they are none, or announce a body over its bound.
 std::optional<frame_prefix> decode_prefix(std::string_view bytes) noexcept;

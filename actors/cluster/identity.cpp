@@ -36,4 +36,16 @@ void set_identity(caf::actor_system_config& config, const uuid& id) {
   });
 }
 
+uuid start_of(const caf::node_id& node) {
+  uuid id;
+  const auto* data = node ? dynamic_cast<const caf::node_id::default_data*>(&*node) : nullptr;
+  if (data == nullptr || data->process_id() != 1)
+    return id;
+  const auto host = data->host_id();
+  if (std::any_of(host.begin() + id.bytes.size(), host.end(), [](uint8_t byte) { return byte != 0; }))
+    return id;
+  std::copy_n(host.begin(), id.bytes.size(), id.bytes.begin());
+  return id;
+}
+
 } // namespace troupe::cluster

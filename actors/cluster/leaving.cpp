@@ -89,10 +89,10 @@ caf::result<caf::unit_t> finish(self_pointer self, caf::timespan patience) {
     self->state.awaiting_finish.push_back(std::move(to)); // the last, so that the others have been answered before it
     answer_all(self->state.awaiting_finish, problem);
   };
-  if (!st.settings.self.worker)
+  if (!st.worker)
     done(promise, {});
   else
-    self->request(caf::actor_cast<caf::actor>(st.settings.self.worker), caf::infinite, atom::drain::value, patience)
+    self->request(caf::actor_cast<caf::actor>(st.worker), caf::infinite, atom::drain::value, patience)
       .then([done, promise] { done(promise, {}); }, [done, promise](const caf::error& why) { done(promise, why); });
   return promise;
 }

@@ -15,118 +15,67 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
-using std::chrono::steady_clock;
 using namespace member_parts;
 
 constexpr auto tick_interval = 250ms;
-constexpr auto pause_min = 100ms; ///< between two tries to reach an address; it doubles
-constexpr auto pause_max = 2s;
-constexpr auto link_time_max = 5s; ///< from the door to the first word of the other's membership
+constexpr auto guest_time_max = 5s; ///< from the door to the first announcement
+constexpr auto status_time_max = 5s;
 constexpr auto spawn_time_max = 10s;
-
-bool dials(const member& self, const std::string& other) {
-  return self.name < other;
-}
 
 // -- reaching others -------------------------------------------------------------------------------------------------
 
 void dial_due(self_pointer self) {
   auto& st = self->state;
-  const auto now = steady_clock::now();
-  for (auto& [address, known] : st.addresses) {
-    const bool there = !known.name.empty() && (st.peers.contains(known.name) || known.name == st.settings.self.name);
-    if (known.under_way || there || now < known.next)
-      continue;
-    known.under_way = true;
+  const auto there = [&st](const std::string& name) {
+    return name == st.settings.self.name || st.peers.contains(name);
+  };
+  for (const auto& address : st.addresses.due(self->clock().now(), there))
     st.settings.dial(address);
-  }
-}
-
-/// nullptr when there are too many: strangers can name any number.
-dialling* address_of(membership_state& st, const acquaintance& who) {
-  if (st.addresses.size() >= limits::members_max && !st.addresses.contains(who.address))
-    return nullptr;
-  auto& known = st.addresses[who.address];
-  known.name = who.name;
-  return &known;
-}
-
-/// The other side expects to be dialled: at once, once.
-void dial_back(self_pointer self, const acquaintance& who) {
-  if (auto* known = address_of(self->state, who)) {
-    known->next = {};
-    known->pause = {};
-  }
-  dial_due(self);
-}
-
-bool is_seed(const membership_state& st, const config::node_address& address) {
-  return std::ranges::find(st.settings.seeds, address) != st.settings.seeds.end();
-}
-
-void could_not_reach(self_pointer self, const config::node_address& address) {
-  const auto found = self->state.addresses.find(address);
-  if (found == self->state.addresses.end())
-    return;
-  auto& known = found->second;
-  known.under_way = false;
-  if (++known.failed >= limits::dials_max && !is_seed(self->state, address)) {
-    self->state.addresses.erase(found); // whoever is there again will ask
-    return;
-  }
-  known.pause = std::clamp<std::chrono::milliseconds>(2 * known.pause, pause_min, pause_max);
-  known.next = steady_clock::now() + known.pause;
 }
 
 void learn(self_pointer self, const std::vector<acquaintance>& of) {
   auto& st = self->state;
-  for (const auto& who : of) {
-    if (who.name == st.settings.self.name || st.peers.contains(who.name) || !dials(st.settings.self, who.name))
-      continue;
-    address_of(st, who);
-  }
-  dial_due(self);
+  bool news = false;
+  const auto count = std::min(of.size(), limits::members_max); // no cluster has more
+  for (size_t i = 0; i < count; ++i)
+    if (!st.peers.contains(of[i].name))
+      news = st.addresses.learn(of[i]) || news;
+  if (news)
+    dial_due(self);
 }
 
 // -- links -----------------------------------------------------------------------------------------------------------
 
-void welcome(self_pointer self, membership_actor whom, const member& what) {
+/// The door has let somebody in.
+void join(self_pointer self, const peer_ptr& link) {
   auto& st = self->state;
-  self->monitor(whom);
-  st.peers.insert_or_assign(what.name, membership_state::peer{std::move(whom), what});
-  st.addresses[what.address] = {.name = what.name};
-  spdlog::info("node {} has joined: {}, {} members", what.name, config::to_string(what.roles), st.peers.size() + 1);
-  tell_door(st);
-  tell_all(self); // the new one of this node, and the others of its address
+  if (st.gone)
+    return;
+  st.guests.insert_or_assign(link->id, membership_state::guest{link, self->clock().now()});
+  st.settings.link(link);
 }
 
-/// The door has let somebody in. Which node it is, its first announcement tells.
-void join(self_pointer self, peer_link& link) {
-  if (self->state.gone)
-    return;
-  auto& system = self->system();
-  if (!link.dialled) {
-    cluster::accept_link(system, link, caf::actor_cast<membership_actor>(self));
-    return;
+/// This node speaks first, on the links that it has dialled.
+void greet(self_pointer self, const config::node_address& at, const membership_actor& whom) {
+  auto& st = self->state;
+  const auto guest = st.guests.find(st.settings.start_of(caf::actor_cast<caf::strong_actor_ptr>(whom)));
+  if (guest == st.guests.end()) {
+    spdlog::warn("who was let in at {} has another id than its hello said: no member", config::to_string(at));
+    return st.addresses.failed(at, self->clock().now());
   }
-  self
-    ->request(cluster::broker_of(system), link_time_max, caf::connect_atom::value, cluster::make_scribe(system, link),
-              cluster::published_port)
-    .then(
-      [self, address = link.address](caf::node_id&, caf::strong_actor_ptr& published, std::set<std::string>& offered) {
-        const auto wanted = self->system().message_types(caf::detail::type_list<membership_actor>{});
-        if (published == nullptr || !self->system().assignable(offered, wanted)) {
-          spdlog::warn("{} has let this node in and speaks another protocol", config::to_string(address));
-          could_not_reach(self, address);
-          return;
-        }
-        auto& known = self->state.addresses[address];
-        known.under_way = false;
-        known.next = steady_clock::now() + link_time_max; // by then it has announced itself
-        self->send(caf::actor_cast<membership_actor>(published), atom::announce::value, self->state.settings.self,
-                   acquaintances(self->state));
-      },
-      [self, address = link.address](const caf::error&) { could_not_reach(self, address); });
+  st.addresses.let_in(at, guest->second.who->name, self->clock().now());
+  introduce(self, whom);
+}
+
+void forget_silent_guests(membership_state& st, std::chrono::steady_clock::time_point now) {
+  std::erase_if(st.guests, [&](const auto& guest) {
+    const auto peer = st.peers.find(guest.second.who->name);
+    const bool there = peer != st.peers.end() && peer->second.what.id == guest.first;
+    if (there || now <= guest.second.since + guest_time_max)
+      return false;
+    guest.second.who->cut();
+    return true;
+  });
 }
 
 // -- workers ---------------------------------------------------------------------------------------------------------
@@ -134,9 +83,10 @@ void join(self_pointer self, peer_link& link) {
 /// Of all balancers the first by name spawns workers, so that two do not.
 bool spawns_workers(const membership_state& st) {
   const auto& self = st.settings.self;
-  return self.roles.balancer && std::ranges::none_of(st.peers, [&](const auto& peer) {
-           return peer.second.what.roles.balancer && peer.first < self.name;
-         });
+  const auto comes_before = [&self](const auto& peer) {
+    return peer.second.what.roles.balancer && !peer.second.left && peer.first < self.name;
+  };
+  return self.roles.balancer && std::ranges::none_of(st.peers, comes_before);
 }
 
 void spawn_worker(self_pointer self, const std::string& name) {
@@ -146,8 +96,8 @@ void spawn_worker(self_pointer self, const std::string& name) {
   const auto node = caf::actor_cast<caf::strong_actor_ptr>(peer.membership)->node();
   // Its handle comes with the node's next announcement.
   self
-    ->request(self->system().middleman().actor_handle(), spawn_time_max, caf::spawn_atom::value, node,
-              std::string{"worker"}, caf::make_message(st.settings.terms),
+    ->request(st.settings.spawner, spawn_time_max, caf::spawn_atom::value, node, std::string{"worker"},
+              caf::make_message(st.settings.terms),
               self->system().message_types(caf::detail::type_list<worker_actor>{}))
     .then([name](const caf::strong_actor_ptr&) { spdlog::info("a worker has been spawned on node {}", name); },
           [self, name](const caf::error& why) {
@@ -165,42 +115,130 @@ void spawn_missing_workers(self_pointer self) {
       spawn_worker(self, name);
 }
 
-/// This node's own worker, at another node's wish.
-void take_worker(self_pointer self, const worker_actor& worker) {
-  auto& mine = self->state.settings.self;
-  if (mine.worker) {
-    // Two have spawned one before either had heard of the other.
-    caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
-    return;
-  }
-  mine.worker = worker;
-  self->monitor(worker);
-  tell_all(self);
+/// This node's worker tells its load. With the first time others hear of it: they weigh it by what it has.
+void ask_worker(self_pointer self) {
+  const auto worker = self->state.worker;
+  self->request(worker, status_time_max, atom::status::value)
+    .then(
+      [self, worker](const worker_status& load) {
+        auto& st = self->state;
+        auto& mine = st.settings.self;
+        if (st.worker != worker)
+          return; // it has ended
+        mine.load = load;
+        if (!mine.worker) {
+          mine.worker = worker;
+          tell_all(self);
+          return tell_followers(self);
+        }
+        tell_again(self);
+        auto as_seen_here = mine;
+        as_seen_here.draining = st.finishing;
+        tell_load(self, as_seen_here);
+      },
+      [](const caf::error&) {}); // its end is told otherwise
 }
 
-// -- messages --------------------------------------------------------------------------------------------------------
+void adopt(self_pointer self, const worker_actor& worker) {
+  self->state.worker = worker;
+  self->monitor(worker);
+  ask_worker(self);
+}
 
-void hear(self_pointer self, const member& what, const std::vector<acquaintance>& known) {
+/// This node's own worker, at another node's wish.
+void take_worker(self_pointer self, const worker_actor& worker) {
+  if (self->state.worker) // Two have spawned one before either had heard of the other.
+    caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
+  else
+    adopt(self, worker);
+}
+
+// -- what others announce ---------------------------------------------------------------------------------------------
+
+template <class Handle>
+void keep_own(const membership_settings& settings, Handle& handle, const uuid& of) {
+  if (handle && settings.start_of(caf::actor_cast<caf::strong_actor_ptr>(handle)) != of)
+    handle = Handle{};
+}
+
+/// Nobody speaks for another node: who it is and what it is for, its hello has said, and it has no actors of others.
+void correct(const membership_settings& settings, member& what, const peer_link& guest) {
+  what.roles = guest.roles;
+  what.version = guest.version;
+  what.address = guest.address;
+  keep_own(settings, what.worker, guest.id);
+  keep_own(settings, what.store, guest.id);
+  keep_own(settings, what.ledger, guest.id);
+  if (!guest.roles.worker)
+    what.worker = worker_actor{};
+  if (!guest.roles.handler_store)
+    what.store = handler_store_actor{};
+}
+
+bool differ_in_load_only(const member& a, const member& b) {
+  return a.id == b.id && a.since_ns == b.since_ns && a.cores == b.cores && a.draining == b.draining
+      && a.worker == b.worker && a.store == b.store && a.ledger == b.ledger;
+}
+
+void welcome(self_pointer self, membership_actor whom, member what) {
   auto& st = self->state;
+  self->monitor(whom);
+  const auto name = what.name;
+  st.addresses.met(what.address, name);
+  const std::vector<acquaintance> news{{name, what.address}};
+  tell_all(self, news);
+  introduce(self, whom);
+  st.peers.insert_or_assign(name, membership_state::peer{std::move(whom), std::move(what)});
+  spdlog::info("node {} has joined: {}, {} members", name, config::to_string(st.peers.at(name).what.roles),
+               st.peers.size() + 1);
+  tell_door(st);
+}
+
+/// The guest that an announcement is from; nullptr when it is from nobody that the door has let in under that name.
+peer_link* announcing_guest(self_pointer self, const member& what) {
+  auto& st = self->state;
+  const auto& sender = self->current_sender();
+  const auto guest = sender ? st.guests.find(st.settings.start_of(sender)) : st.guests.end();
+  if (guest == st.guests.end())
+    return nullptr;
+  auto& who = *guest->second.who;
+  if (what.name == who.name && what.id == who.id)
+    return &who;
+  if (!std::exchange(guest->second.warned, true))
+    spdlog::warn("node {} announces itself as another than its hello said: ignored", who.name);
+  return nullptr;
+}
+
+void hear(self_pointer self, member& what, const std::vector<acquaintance>& known) {
+  auto& st = self->state;
+  auto* guest = announcing_guest(self, what);
+  if (guest == nullptr || st.gone)
+    return;
   auto from = caf::actor_cast<membership_actor>(self->current_sender());
-  if (!from || what.name == st.settings.self.name)
-    return;
+  correct(st.settings, what, *guest);
   const auto found = st.peers.find(what.name);
-  if (st.gone || (found != st.peers.end() && found->second.left))
-    return;
   if (found == st.peers.end()) {
-    welcome(self, std::move(from), what);
-  } else if (found->second.membership != from) {
+    guest->guard.reset();
+    welcome(self, std::move(from), std::move(what));
+  } else if (found->second.membership != from || found->second.left) {
     return; // a double: the door lets none in, and this one came through before the door had heard of the other
   } else {
+    auto& peer = found->second;
     if (what.worker)
-      found->second.spawning = false;
-    found->second.what = what;
+      peer.spawning = false;
+    const bool load_only = differ_in_load_only(peer.what, what);
+    peer.what = std::move(what);
+    if (load_only) {
+      tell_load(self, peer.what);
+      return learn(self, known);
+    }
   }
   learn(self, known);
   spawn_missing_workers(self);
   tell_followers(self);
 }
+
+// -- who is gone ------------------------------------------------------------------------------------------------------
 
 using peer_place = std::map<std::string, membership_state::peer>::iterator;
 
@@ -209,25 +247,16 @@ peer_place find_peer(membership_state& st, const caf::actor_addr& membership) {
                               [&](const auto& peer) { return peer.second.membership.address() == membership; });
 }
 
-void forget(self_pointer self, peer_place who) {
-  auto& st = self->state;
-  auto& known = st.addresses[who->second.what.address];
-  known = {.name = who->first};
-  if (!dials(st.settings.self, who->first))
-    st.addresses.erase(who->second.what.address); // it dials, when it is back
-  st.peers.erase(who);
-  tell_door(st);
-  spawn_missing_workers(self);
-  tell_followers(self);
-}
-
 void lose(self_pointer self, const caf::down_msg& down) {
   auto& st = self->state;
   auto& mine = st.settings.self;
-  if (mine.worker && mine.worker.address() == down.source) {
+  if (st.worker && st.worker.address() == down.source) {
     spdlog::error("this node's worker has ended: {}", caf::to_string(down.reason));
+    st.worker = worker_actor{};
     mine.worker = worker_actor{};
+    mine.load = {};
     tell_all(self);
+    tell_followers(self);
     return;
   }
   const auto found = find_peer(st, down.source);
@@ -237,7 +266,12 @@ void lose(self_pointer self, const caf::down_msg& down) {
     spdlog::warn("node {} is gone, {} members are left", found->first, st.peers.size());
     answer_all(found->second.awaiting_leave, make_error(errc::node_lost));
   }
-  forget(self, found);
+  st.addresses.lost(found->first);
+  st.guests.erase(found->second.what.id);
+  st.peers.erase(found);
+  tell_door(st);
+  spawn_missing_workers(self);
+  tell_followers(self);
 }
 
 /// What it had to say has been said, and its link goes down with its process.
@@ -254,37 +288,32 @@ void take_leave(self_pointer self) {
 }
 
 void tick(self_pointer self) {
-  if (self->state.gone)
+  auto& st = self->state;
+  if (st.gone)
     return;
   self->delayed_send(self, tick_interval, atom::tick::value);
-  for (const auto& seed : self->state.settings.seeds)
-    self->state.addresses.try_emplace(seed);
   dial_due(self);
-  tell_door(self->state); // also of links that have come to nothing
+  forget_silent_guests(st, self->clock().now());
+  tell_door(st); // also of links that have come to nothing
   spawn_missing_workers(self);
-  if (self->state.settings.self.worker)
-    self->request(self->state.settings.self.worker, link_time_max, atom::status::value)
-      .then(
-        [self](const worker_status& load) {
-          self->state.settings.self.load = load;
-          tell_all(self);
-          tell_followers(self);
-        },
-        [](const caf::error&) {}); // its end is told otherwise
+  if (st.worker)
+    ask_worker(self);
   else
-    tell_all(self);
+    tell_again(self);
 }
 
 } // namespace
 
 membership_inner::behavior_type membership(self_pointer self, membership_settings settings) {
-  self->state.settings = std::move(settings);
+  auto& st = self->state;
+  st.settings = std::move(settings);
+  st.addresses = address_book{st.settings.self.name, st.settings.seeds};
   self->set_down_handler([self](const caf::down_msg& down) { lose(self, down); });
-  if (self->state.settings.self.worker)
-    self->monitor(self->state.settings.self.worker);
+  if (const auto worker = std::exchange(st.settings.self.worker, worker_actor{}))
+    adopt(self, worker);
   self->send(self, atom::tick::value);
   return {
-    [self](atom::announce, const member& what, const std::vector<acquaintance>& known) { hear(self, what, known); },
+    [self](atom::announce, member& what, const std::vector<acquaintance>& known) { hear(self, what, known); },
     [self](atom::members) { return members(self->state); },
     [self](atom::drain, const std::string& name, caf::timespan patience) { return drain(self, name, patience); },
     [](atom::retire) { return caf::unit; }, // the announcement came before, and has been told
@@ -292,9 +321,15 @@ membership_inner::behavior_type membership(self_pointer self, membership_setting
       take_leave(self);
       return caf::unit;
     },
-    [self](atom::join, const peer_ptr& link) { join(self, *link); },
-    [self](atom::refuse, const config::node_address& address) { could_not_reach(self, address); },
-    [self](atom::again, const acquaintance& who) { dial_back(self, who); },
+    [self](atom::join, const peer_ptr& link) { join(self, link); },
+    [self](atom::join, const config::node_address& at, const membership_actor& whom) { greet(self, at, whom); },
+    [self](atom::refuse, const config::node_address& address) {
+      self->state.addresses.failed(address, self->clock().now());
+    },
+    [self](atom::again, const acquaintance& who) {
+      self->state.addresses.dial_back(who);
+      dial_due(self);
+    },
     [self](atom::follow, const cluster_follower& follower) {
       self->state.followers.push_back(follower);
       self->send(follower, atom::members::value, reachable_members(self->state));

@@ -113,8 +113,10 @@ namespace troupe {
 
 /// Who wants to know who is there.
 using cluster_follower = caf::typed_actor<
-  // All members, this node first: after each change, and when their loads are told.
-  caf::reacts_to<atom::members, std::vector<member>>>;
+  // All members, this node first: after each change of who is there, and of what it does.
+  caf::reacts_to<atom::members, std::vector<member>>,
+  // One of them has told its load. Nothing else of it is new.
+  caf::reacts_to<atom::announce, member>>;
 
 /// One a node: knows all others. Its view is complete when it says so: every member is linked with every other.
 using membership_actor = caf::typed_actor<
@@ -131,10 +133,35 @@ using membership_actor = caf::typed_actor<
   // From another node's: it has finished, all that ran there has been answered, and its process ends.
   caf::replies_to<atom::goodbye>::with<caf::unit_t>>;
 
+/// What a membership hears from its own node.
+using membership_inner = membership_actor::extend<
+  // From the door: a node has been let in.
+  caf::reacts_to<atom::join, peer_ptr>,
+  // A node that was dialled there has been linked with.
+  caf::reacts_to<atom::join, config::node_address, membership_actor>,
+  // From the door: an address that was dialled has not let this node in.
+  caf::reacts_to<atom::refuse, config::node_address>,
+  // From the door: that node waits to be dialled, at that address.
+  caf::reacts_to<atom::again, acquaintance>,
+  // From now on it is told who is there.
+  caf::reacts_to<atom::follow, cluster_follower>,
+  // This node's worker, which another node has spawned.
+  caf::reacts_to<atom::spawned, worker_actor>,
+  // This node is going to leave: all others hear that it takes nothing new. Answers once they have, and says whether
+  // another one serves HTTP.
+  caf::replies_to<atom::leave>::with<bool>,
+  // Then: this node's worker finishes. Answers once nothing runs; before, those are answered who wanted the node to
+  // leave.
+  caf::replies_to<atom::drain, caf::timespan>::with<caf::unit_t>,
+  // At last: goodbye to all others. Answers once they have heard it, or when they have had the time to.
+  caf::replies_to<atom::goodbye, caf::timespan>::with<caf::unit_t>,
+  // To itself: time has passed.
+  caf::reacts_to<atom::tick>>;
+
 /// Remembers who has been there. One a node that meets others.
 using roll_actor = caf::typed_actor<
   // From the membership.
-  caf::reacts_to<atom::members, std::vector<member>>,
+  caf::reacts_to<atom::members, std::vector<member>>, caf::reacts_to<atom::announce, member>,
   // The nodes that were members since this one started and are none now, by name.
   caf::replies_to<atom::list>::with<std::vector<acquaintance>>>;
 

@@ -23,6 +23,7 @@ void learn(roll_state& st, const std::vector<member>& all) {
 roll_actor::behavior_type roll(roll_actor::stateful_pointer<roll_state> self) {
   return {
     [self](atom::members, const std::vector<member>& all) { learn(self->state, all); },
+    [](atom::announce, const member&) {}, // loads are nothing to it
     [self](atom::list) {
       std::vector<acquaintance> gone;
       gone.reserve(self->state.gone.size());

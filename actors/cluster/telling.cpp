@@ -2,20 +2,41 @@
 
 namespace troupe::member_parts {
 
+namespace {
+
+/// Whom this node knows by a link.
 std::vector<acquaintance> acquaintances(const membership_state& st) {
   std::vector<acquaintance> all;
   all.reserve(st.peers.size());
   for (const auto& [name, peer] : st.peers)
-    all.push_back({name, peer.what.address});
+    if (!peer.left)
+      all.push_back({name, peer.what.address});
   return all;
 }
 
-void tell_all(self_pointer self) {
+} // namespace
+
+void tell_all(self_pointer self, const std::vector<acquaintance>& of) {
   if (self->state.gone)
     return;
-  const auto known = acquaintances(self->state);
   for (const auto& [name, peer] : self->state.peers)
-    self->send(peer.membership, atom::announce::value, self->state.settings.self, known);
+    self->send(peer.membership, atom::announce::value, self->state.settings.self, of);
+}
+
+void introduce(self_pointer self, const membership_actor& to) {
+  self->send(to, atom::announce::value, self->state.settings.self, acquaintances(self->state));
+}
+
+void tell_again(self_pointer self) {
+  auto& st = self->state;
+  tell_all(self);
+  if (st.peers.empty() || st.gone)
+    return;
+  auto next = st.peers.upper_bound(st.told_last);
+  if (next == st.peers.end())
+    next = st.peers.begin();
+  st.told_last = next->first;
+  introduce(self, next->second.membership);
 }
 
 std::vector<member> members(const membership_state& st) {
@@ -39,10 +60,15 @@ void tell_followers(self_pointer self) {
     self->send(follower, atom::members::value, reachable_members(self->state));
 }
 
+void tell_load(self_pointer self, const member& who) {
+  for (const auto& follower : self->state.followers)
+    self->send(follower, atom::announce::value, who);
+}
+
 void tell_door(const membership_state& st) {
-  std::map<std::string, uuid> present;
+  std::map<std::string, presence> present;
   for (const auto& [name, peer] : st.peers)
-    present.emplace(name, peer.what.id);
+    present.emplace(name, presence{peer.what.id, peer.what.roles});
   st.settings.admit(present);
 }
 

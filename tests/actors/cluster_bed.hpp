@@ -39,14 +39,18 @@ inline size_t open_descriptors() {
 /// A node as far as its door goes, and what it was told.
 struct node {
   std::unique_ptr<door> entry;
-  std::vector<hello> asked;             ///< whether they may come in
-  std::optional<std::string> objection; ///< what is said to that
+  std::vector<hello> asked;         ///< whether they may come in
+  std::optional<refusal> objection; ///< what is said to that
   std::vector<peer> arrived;
   std::string greeting = "first"; ///< what it writes to each that has come in, as CAF does
   std::vector<caf::error> dials;  ///< how they ended
+  dial_end last_end{};            ///< and the last one
 
   void call(uint16_t port, const std::string& host = "127.0.0.1") {
-    entry->dial(host, port, [this](const caf::error& how) { dials.push_back(how); });
+    entry->dial(host, port, [this](dial_end how, const caf::error& problem) {
+      last_end = how;
+      dials.push_back(problem);
+    });
   }
 
   /// The line that the last dial ended with.

@@ -104,7 +104,7 @@ CAF_TEST(both sides learn why they do not fit) {
   const auto first = sample_hello("n1");
   const std::vector<row> rows{
     {[](hello& x) { x.cluster = "d"; }, "n2 is of the cluster 'd' and n1 of 'c'"},
-    {[](hello& x) { x.protocol = 2; }, "n2 (troupe 0.1.0) speaks version 2 of the cluster's protocol and n1"},
+    {[](hello& x) { x.protocol = 3; }, "n2 (troupe 0.1.0) speaks version 3 of the cluster's protocol and n1"},
     {[](hello& x) { x.name = "n1"; }, "two nodes are called n1"},
     {[&first](hello& x) { x.id = first.id; }, "n2 and n1 have the same id"},
   };
@@ -134,7 +134,7 @@ CAF_TEST(a node that dials itself is told so) {
 CAF_TEST(an owner objects on the side that is dialled) {
   const auto n1 = open("n1");
   const auto n2 = open("n2");
-  n1->objection = "you are being dialled";
+  n1->objection = refusal{.reason = "you are being dialled"};
   CAF_REQUIRE(meet(*n2, *n1));
   CAF_CHECK(contains(n2->last_line(), "refuses: you are being dialled"));
   CAF_CHECK(contains(n1->entry->stats().last_failure, "is refused: you are being dialled"));
@@ -142,10 +142,28 @@ CAF_TEST(an owner objects on the side that is dialled) {
   CAF_CHECK(n1->arrived.empty());
 }
 
+CAF_TEST(who is going to dial says so and that is no failure) {
+  const auto n1 = open("n1");
+  const auto n2 = open("n2");
+  n1->objection = refusal{frame_kind::later, "n1 is going to dial n2"};
+  CAF_REQUIRE(meet(*n2, *n1));
+  CAF_CHECK(n2->last_end == dial_end::later);
+  CAF_CHECK(contains(n2->last_line(), "refuses: n1 is going to dial n2"));
+  for (const auto* each : {n1.get(), n2.get()}) {
+    CAF_CHECK_EQUAL(each->entry->stats().later, 1u);
+    CAF_CHECK_EQUAL(each->entry->stats().refused, 0u);
+  }
+  // A plain refusal in the same words is one.
+  n1->objection = refusal{frame_kind::refusal, "n1 is going to dial n2"};
+  CAF_REQUIRE(meet(*n2, *n1));
+  CAF_CHECK(n2->last_end == dial_end::failed);
+  CAF_CHECK_EQUAL(n1->entry->stats().refused, 1u);
+}
+
 CAF_TEST(an owner objects on the side that dials) {
   const auto n1 = open("n1");
   const auto n2 = open("n2");
-  n2->objection = "a node of that name is already in the cluster";
+  n2->objection = refusal{.reason = "a node of that name is already in the cluster"};
   CAF_REQUIRE(meet(*n2, *n1));
   CAF_CHECK(contains(n2->last_line(), "is refused: a node of that name is already in the cluster"));
   CAF_CHECK(contains(n1->entry->stats().last_failure, "refuses: a node of that name is already in the cluster"));

@@ -96,7 +96,7 @@ CAF_TEST(parts out of their bounds make no hello) {
 
 CAF_TEST(forms that msgpack knows and a hello does not are refused) {
   const auto id = uuid::make().to_string();
-  const auto head = "\x98\x01" + text("c") + text("n2") + text("0.1.0");
+  const auto head = "\x98\x02" + text("c") + text("n2") + text("0.1.0");
   const auto long_id = std::string{"\xd9\x24"} + id;
   const auto whole = [&](std::string_view roles, std::string_view rest) {
     return std::string{head}.append(roles).append(long_id).append(rest);
@@ -109,18 +109,18 @@ CAF_TEST(forms that msgpack knows and a hello does not are refused) {
   CAF_CHECK(!decode_hello(whole("\x07", "\xc0\x01")));                         // nil for an address
   CAF_CHECK(!decode_hello(body(head, "\x07", "no id", text("a") + "\x01")));
   CAF_CHECK(!decode_hello("\xdd\xff\xff\xff\xff\x01"));
-  CAF_CHECK(!decode_hello("\x98\x01\xdb\xff\xff\xff\xff"));
+  CAF_CHECK(!decode_hello("\x98\x02\xdb\xff\xff\xff\xff"));
 }
 
 CAF_TEST(of another protocol only what lasts is read) {
   const auto head = text("c") + text("n2") + text("9.0");
-  const auto later = decode_hello("\x96\x02" + head + "\xc1 whatever");
+  const auto later = decode_hello("\x96\x03" + head + "\xc1 whatever");
   CAF_REQUIRE(later.has_value());
-  CAF_CHECK_EQUAL(later->protocol, 2u);
+  CAF_CHECK_EQUAL(later->protocol, 3u);
   CAF_CHECK_EQUAL(later->name, "n2");
   CAF_CHECK_EQUAL(later->version, "9.0");
   CAF_CHECK(later->id.is_nil());
-  CAF_CHECK(!decode_hello("\x93\x02" + head));
+  CAF_CHECK(!decode_hello("\x93\x03" + head));
   CAF_CHECK(!decode_hello("\x96\xff" + head));
   CAF_CHECK(!decode_hello("\x96\xcf\x01\x01\x01\x01\x01\x01\x01\x01" + head));
 }
@@ -136,17 +136,20 @@ CAF_TEST(prefixes announce what is within bounds) {
   CAF_CHECK(!with(0, 'X'));
   CAF_CHECK(!with(3, 'X'));
   CAF_CHECK(!with(4, 0));
-  CAF_CHECK(!with(4, 4));
+  CAF_CHECK(!with(4, 5));
   CAF_CHECK(!with(6, 5)); // 1,280 bytes and some
   CAF_CHECK(!with(4, static_cast<char>(frame_kind::welcome)));
   CAF_CHECK(decode_prefix(encode_welcome()).has_value());
 }
 
 CAF_TEST(a refusal is one line that can be shown) {
-  const auto frame = encode_refusal(std::string(5000, 'x'));
+  const auto frame = encode_refusal({frame_kind::refusal, std::string(5000, 'x')});
   const auto prefix = decode_prefix(frame);
   CAF_REQUIRE(prefix.has_value());
   CAF_CHECK_EQUAL(size_t{prefix->body_bytes}, limits::refusal_bytes_max);
+  const auto later = decode_prefix(encode_refusal({frame_kind::later, "n1 is going to dial n2"}));
+  CAF_REQUIRE(later.has_value());
+  CAF_CHECK(later->kind == frame_kind::later);
   CAF_CHECK_EQUAL(decode_refusal("a\nb\x1b[2J\xff"), "a?b?[2J?");
   CAF_CHECK_EQUAL(decode_refusal(""), "no reason was given");
   CAF_CHECK_EQUAL(decode_refusal(std::string(5000, 'x')).size(), limits::refusal_bytes_max);
@@ -179,7 +182,7 @@ CAF_TEST(who may not be in one cluster is told why) {
   other.protocol = 7;
   other.version = "9.0";
   CAF_CHECK_EQUAL(reason(other), "n2 (troupe 9.0) speaks version 7 of the cluster's protocol and n1 (troupe 0.1.0) "
-                                 "version 1: run the same troupe on both");
+                                 "version 2: run the same troupe on both");
   CAF_CHECK_EQUAL(reason(mine), "n1 has reached itself: take its own address out of its seeds");
   other = good;
   other.name = "n1";

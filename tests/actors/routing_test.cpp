@@ -111,6 +111,24 @@ CAF_TEST(without a worker there is a clear error) {
   CAF_CHECK(code_of(invoke()->problem) == errc::unavailable);
 }
 
+CAF_TEST(a load that is told alone counts and one of nobody known does not ) {
+  member busy;
+  busy.name = "worker-0";
+  busy.worker = workers[0];
+  busy.load.busy = 100;
+  busy.draining = true; // what no policy overlooks
+  caf::anon_send(balancer, atom::announce::value, busy);
+  busy.name = "stranger";
+  caf::anon_send(balancer, atom::announce::value, busy);
+  busy.name = "worker-1";
+  busy.worker = workers[2]; // another one than that node has
+  caf::anon_send(balancer, atom::announce::value, busy);
+  sched.run();
+  for (int i = 0; i < 4; ++i)
+    CAF_CHECK(invoke()->result);
+  CAF_CHECK_EQUAL(played[1].asked, 4u);
+}
+
 CAF_TEST(one that drains before anybody has heard of it costs nobody anything) {
   played[0].draining = true;
   for (int i = 0; i < 4; ++i)

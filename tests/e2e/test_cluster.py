@@ -123,6 +123,16 @@ def test_a_second_node_of_a_name_is_turned_away(cluster):
     assert cluster.state_of("worker-1") == "up" and first.process.poll() is None
 
 
+def test_a_second_node_that_keeps_functions_is_turned_away(cluster):
+    second = cluster.start("another", "handler-store, balancer")
+    words = "store keeps the functions of this cluster, and another would, too"
+    for node in (second, cluster.store):
+        wait_until(lambda: words in node.log_text(), "both say why", 20)
+        assert "take it out of the other's node.roles" in node.log_text()
+    assert set(cluster.members()) == {"store"}
+    assert second.process.poll() is None
+
+
 def test_a_node_of_another_cluster_is_turned_away(cluster):
     stranger = cluster.start("worker-1", "worker", "--cluster.name", "other")
     wait_until(lambda: "cluster" in cluster.store.log_text() and "refused" in cluster.store.log_text(),

@@ -87,6 +87,73 @@ CAF_TEST(a stop waits for what runs and closes what is idle) {
   }
 }
 
+CAF_TEST(a node that is about to stop says so with each answer and goes on) {
+  client kept{node.port()};
+  CAF_CHECK_EQUAL(kept.ask(text_of("GET", "/readyz")).status, 200);
+  node.on_io<int>([this]() -> http::task<int> {
+    node.web->retire();
+    co_return 0;
+  });
+  const auto unready = kept.ask(text_of("GET", "/readyz"));
+  CAF_CHECK_EQUAL(unready.status, 503);
+  CAF_CHECK_EQUAL(unready.field("connection"), "close");
+  CAF_CHECK(kept.ended());
+  const auto got = node.ask("POST", "/run/echo", "7");
+  CAF_CHECK_EQUAL(got.body, "7");
+  CAF_CHECK_EQUAL(got.field("connection"), "close");
+}
+
+CAF_TEST(whoever has connected before the end is answered) {
+  // More than are accepted in one step: some are in the kernel's queue when the listener is to close.
+  constexpr size_t count = 50;
+  std::vector<std::unique_ptr<client>> clients;
+  std::future<int> stopped;
+  node.on_io<int>([&]() -> http::task<int> {
+    // The io thread is here: nobody is accepted meanwhile.
+    for (size_t i = 0; i < count; ++i)
+      clients.push_back(std::make_unique<client>(node.port()));
+    stopped = stop(10s);
+    co_return 0;
+  });
+  size_t answered = 0;
+  for (const auto& each : clients)
+    answered += each->ask(text_of("POST", "/run/echo", "7")).body == "7" ? 1 : 0;
+  CAF_CHECK_EQUAL(answered, count);
+  stopped.get();
+}
+
+CAF_TEST(who has connected and does not ask is not waited for) {
+  client silent{node.port()};
+  stop(10s).get();
+  CAF_CHECK(silent.ended());
+}
+
+CAF_TEST(a request that awaits the end is answered last) {
+  client waiting{node.port()};
+  begin(waiting);
+  node.on_io<int>([this]() -> http::task<int> {
+    node.context.awaiting_end = 1;
+    co_await node.web->finish(10s);
+    node.context.awaiting_end = 0;
+    co_return 0;
+  });
+  auto stopped = stop(10s);
+  CAF_CHECK_EQUAL(waiting.ask("1").body, "1");
+  stopped.get();
+}
+
+CAF_TEST(a stop can be hurried) {
+  client busy{node.port()};
+  begin(busy);
+  auto stopped = stop(10min);
+  node.on_io<int>([this]() -> http::task<int> {
+    node.web->hurry(1ms);
+    co_return 0;
+  });
+  stopped.get();
+  CAF_CHECK(busy.ended());
+}
+
 CAF_TEST(a stop does not wait for ever) {
   client busy{node.port()};
   begin(busy);
