@@ -15,7 +15,8 @@ inline answer_order answer_order_of(std::chrono::milliseconds flush_interval) no
 }
 
 /// Ends an invocation that has run. `hand_on` is called first, with the record if that is still to be stored, else with
-/// a nil one that tells the run's time. The answer then comes from the ledger, whatever becomes of the caller meanwhile.
+/// a nil one that tells the run's time. The answer then comes from the ledger, whatever becomes of the
+/// caller meanwhile.
 template <class HandOn>
 void answer(answer_order order, const ledger_actor& ledger, caf::typed_response_promise<outcome> promise,
             outcome result, usage_record record, HandOn hand_on) {

@@ -38,9 +38,10 @@ struct remote_store_state {
 };
 
 /// On a node that does not keep functions, in the place of the handler store: it hands on what is asked to the node
-/// that does, and keeps the bundles of this node's sandboxes, unpacked and as archives, which it gives to its like. While
-/// the node that keeps functions cannot be reached it fails with unavailable, what is unpacked goes on to serve, and
-/// bundles come from peers; who needs one that nobody has waits for some seconds, in which a node is restarted. Spawn detached: it unpacks archives.
+/// that does, and keeps the bundles of this node's sandboxes, unpacked and as archives, which it gives to its like.
+/// While the node that keeps the functions cannot be reached it fails with unavailable, what is unpacked goes on to
+/// serve, and bundles come from peers; who needs one that nobody has waits for some seconds, in which a node is
+/// restarted. Spawn detached: it unpacks archives.
 remote_store_actor::behavior_type remote_store(remote_store_actor::stateful_pointer<remote_store_state> self,
                                                std::filesystem::path bundles);
 

@@ -168,6 +168,7 @@ void correct(const membership_settings& settings, member& what, const peer_link&
   what.address = guest.address;
   keep_own(settings, what.worker, guest.id);
   keep_own(settings, what.store, guest.id);
+  keep_own(settings, what.bundles, guest.id);
   keep_own(settings, what.ledger, guest.id);
   if (!guest.roles.worker)
     what.worker = worker_actor{};
@@ -177,7 +178,7 @@ void correct(const membership_settings& settings, member& what, const peer_link&
 
 bool differ_in_load_only(const member& a, const member& b) {
   return a.id == b.id && a.since_ns == b.since_ns && a.cores == b.cores && a.draining == b.draining
-      && a.worker == b.worker && a.store == b.store && a.ledger == b.ledger;
+      && a.worker == b.worker && a.store == b.store && a.bundles == b.bundles && a.ledger == b.ledger;
 }
 
 void welcome(self_pointer self, membership_actor whom, member what) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "handlers/sandbox/freezer.hpp"
+#include "handlers/sandbox/thaw_guard.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <caf/error.hpp>
@@ -182,6 +183,7 @@ private:
   caf::error limit_all() const;
 
   handed_on_controllers handed_on_; ///< in v2; goes last
+  thaw_guard guard_;                ///< where v1 has a freezer
   cgroup_layout layout_;
   node_cgroup_settings settings_; ///< the name is empty once moved from
 };

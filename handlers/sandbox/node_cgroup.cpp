@@ -193,6 +193,7 @@ node_cgroup::node_cgroup(cgroup_layout layout, node_cgroup_settings settings)
 
 node_cgroup::node_cgroup(node_cgroup&& other) noexcept
   : handed_on_{std::move(other.handed_on_)},
+    guard_{std::move(other.guard_)},
     layout_{std::move(other.layout_)},
     settings_{std::exchange(other.settings_, {})} {}
 
@@ -203,6 +204,13 @@ caf::expected<node_cgroup> node_cgroup::make(cgroup_layout layout, node_cgroup_s
       return err;
   if (auto err = result.limit_all())
     return err;
+  for (const auto* freezer : {&result.layout_.freezer, &result.layout_.late_freezer})
+    if (*freezer && (*freezer)->version == cgroup_version::v1) {
+      auto guard = thaw_guard::start((*freezer)->root + "/" + result.settings_.name);
+      if (!guard)
+        return guard.error();
+      result.guard_ = std::move(*guard);
+    }
   return result;
 }
 

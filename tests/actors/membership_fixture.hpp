@@ -98,6 +98,9 @@ inline worker_actor::behavior_type play_worker(worker_actor::pointer self, worke
   return {
     [](atom::invoke, const invocation&) { return outcome{}; },
     [](atom::refuse, const invocation&, throttle) { return outcome{}; },
+    [](atom::follow, const dispatcher_actor&) {},
+    [](atom::alive, uint64_t) {},
+    [](atom::all, bool) {},
     [](atom::update, const function_ptr&) {},
     [](atom::remove, const std::string&, const std::string&) {},
     [](atom::retire, const uuid&, const digest&) {},

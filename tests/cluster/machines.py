@@ -63,7 +63,7 @@ class Machines(Cluster):
     def known_to(self, node):
         """The names of the nodes that one has met and not lost since its start, itself among them, as its log tells."""
         known = {node.name}
-        for name, what in re.findall(r"node (\S+) (has joined|is gone)", node.log_text()[node.log_skipped:]):
+        for name, what in re.findall(r"node (\S+) (has joined|is gone|has left)", node.log_text()[node.log_skipped:]):
             (known.add if what == "has joined" else known.discard)(name)
         return known
 

@@ -1,9 +1,13 @@
 """Functions that take long to load: their further sandboxes are copies of a template."""
 
 import concurrent.futures
+import contextlib
+import pathlib
 import re
 
 import pytest
+
+import traces
 
 from clients import boto3_client, curl, deploy, invoke
 from node import wait_until
@@ -46,6 +50,29 @@ def test_further_sandboxes_are_copies(start_node):
     assert len({result["random"] for result in results}) == 8
     assert metric(node, "troupe_templates") == 1
     assert metric(node, 'troupe_sandboxes{state="idle"}') == 8
+
+
+def standing_still(node):
+    """How many processes of the node a freezer of v1 has stopped."""
+    count = 0
+    for pid in traces.descendants(node.pid):
+        with contextlib.suppress(OSError):
+            groups = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
+            group = re.search(r"^\d+:freezer:/(.+)$", groups, re.MULTILINE)
+            state = pathlib.Path("/sys/fs/cgroup/freezer", group.group(1) if group else "", "freezer.state")
+            count += group is not None and state.read_text().strip() == "FROZEN"
+    return count
+
+
+@pytest.mark.skipif(not pathlib.Path("/sys/fs/cgroup/freezer").exists(), reason="no freezer of cgroup v1 is mounted here")
+def test_a_killed_node_takes_copies_along_that_stand_still(start_node):
+    node = start(start_node)
+    deploy(node, "slow", SLOW, Timeout=30)
+    invoke(node, "slow", {})
+    pids = {result["pid"] for result in burst(node, "slow", 3)}
+    assert len(pids) > 1
+    wait_until(lambda: standing_still(node) >= 3, "the copies stand still", 20)
+    node.kill()  # waits until no process of it is left
 
 
 def test_a_copy_s_start_is_short_and_billed_to_who_waited(start_node):

@@ -116,13 +116,18 @@ inline std::string text_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>{stream}, {}};
 }
 
-/// The processes that have this one as their parent.
+inline std::string name_of(int pid) {
+  return text_of("/proc/" + std::to_string(pid) + "/comm");
+}
+
+/// The processes that have this one as their parent, but for the one that waits for its end.
 inline std::set<int> children() {
   std::set<int> result;
   for (const auto& thread : fs::directory_iterator{"/proc/self/task"}) {
     std::istringstream pids{text_of(thread.path() / "children")};
     for (int pid = 0; pids >> pid;)
-      result.insert(pid);
+      if (name_of(pid) != "troupe-guard\n")
+        result.insert(pid);
   }
   return result;
 }
@@ -130,7 +135,7 @@ inline std::set<int> children() {
 /// Of this process's children, the one that runs the host program under that name.
 inline int child_named(const std::string& name) {
   for (const int pid : children())
-    if (text_of("/proc/" + std::to_string(pid) + "/comm") == name + "\n")
+    if (name_of(pid) == name + "\n")
       return pid;
   return 0;
 }
@@ -143,7 +148,7 @@ inline int zygote_id() {
 inline int blank_id(int other = 0) {
   for (const auto end = std::chrono::steady_clock::now() + 20s; std::chrono::steady_clock::now() < end;)
     for (const int pid : children())
-      if (pid != other && text_of("/proc/" + std::to_string(pid) + "/comm") == "troupe-sandbox\n")
+      if (pid != other && name_of(pid) == "troupe-sandbox\n")
         return pid;
   throw std::runtime_error("there is no blank sandbox");
 }

@@ -234,6 +234,7 @@ inline membership_actor::behavior_type fake_membership(membership_actor::statefu
     [](atom::announce, const member&, const std::vector<acquaintance>&) {},
     [self](atom::members) { return self->state.members; },
     [](atom::drain, const std::string&, caf::timespan) -> caf::result<caf::unit_t> { return caf::unit; },
+    [](atom::retire) -> caf::result<caf::unit_t> { return caf::unit; },
     [](atom::goodbye) -> caf::result<caf::unit_t> { return caf::unit; },
   };
 }
