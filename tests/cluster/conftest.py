@@ -9,10 +9,10 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "e2e"))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from certificates import Authority  # noqa: E402
 from machines import Machines  # noqa: E402
 from networks import Switch  # noqa: E402
 from node import PROGRAM, running_nodes  # noqa: E402
+from tls import Authority  # noqa: E402
 
 
 def pytest_configure(config):

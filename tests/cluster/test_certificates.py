@@ -1,6 +1,6 @@
 """Nodes with certificates: those that have the right one, and those that have not."""
 
-from certificates import Authority
+from tls import Authority
 from loads import Load
 from node import wait_until
 

@@ -6,36 +6,27 @@ import subprocess
 
 import pytest
 
+import tls
 from clients import curl, deploy
 from clusters import Cluster, ask, ask_many
 from node import PROGRAM, command_environment, free_port, wait_until
+from tls import Authority
 
 SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "config" / "cluster"
 ECHO = "def f(event):\n    return event\n"
 
 
-def make_certificates(directory, *names):
-    subprocess.run([PROGRAM, "cluster", "certs", "--directory", directory, *names], check=True, capture_output=True,
-                   env=command_environment())
-
-
-def tls_options(directory, name, trusted=None):
-    """With the certificate of `name`; believed is the authority of the directory `trusted`, or the same."""
-    return ("--cluster.tls-certificate", directory / f"{name}.pem", "--cluster.tls-key", directory / f"{name}.key",
-            "--cluster.tls-ca", (trusted or directory) / "ca.pem")
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     directory = tmp_path_factory.mktemp("certificates") / "tls"
-    make_certificates(directory, "store", "worker-1", "worker-2", "front")
+    Authority(directory).make("store", "worker-1", "worker-2", "front")
     return directory
 
 
 @pytest.fixture(scope="module")
 def cluster(start_module_node, certificates):
     """A store and a worker that have met by TLS, and a function that runs there."""
-    made = Cluster(start_module_node, lambda name: tls_options(certificates, name))
+    made = Cluster(start_module_node, lambda name: tls.options_with(certificates, name))
     made.start_worker("worker-1")
     deploy(made.store, "echo", ECHO)
     return made
@@ -53,16 +44,16 @@ def test_nodes_with_certificates_meet_and_run_functions(cluster):
 def stranger(request, certificates, tmp_path):
     """(its options, what the store says of it, what it says of the store)"""
     foreign = tmp_path / "foreign"
-    make_certificates(foreign, "worker-2")
+    Authority(foreign).make("worker-2")
     refused, alien = "does not take this node's certificate: ", "has no certificate of this cluster: "
     other_name = "the certificate of worker-2 is for 'front': give worker-2 one whose common name is worker-2"
     return {
         "no TLS": ((), "does not speak TLS 1.3 as nodes do: ", "is TLS on with both nodes or with none?"),
         # It does not believe the store, and says so before the store sees what it has itself.
-        "two authorities": (tls_options(foreign, "worker-2"), refused, alien),
+        "two authorities": (tls.options_with(foreign, "worker-2"), refused, alien),
         # It believes the store, but the store does not believe it.
-        "an authority not believed": (tls_options(foreign, "worker-2", trusted=certificates), alien, refused),
-        "another name": (tls_options(certificates, "front"), "is refused: " + other_name, "refuses: " + other_name),
+        "an authority not believed": (tls.options_with(foreign, "worker-2", trusted=certificates), alien, refused),
+        "another name": (tls.options_with(certificates, "front"), "is refused: " + other_name, "refuses: " + other_name),
     }[request.param]
 
 
@@ -106,7 +97,7 @@ def test_nodes_with_the_sample_configurations_meet(start_node, certificates):
     def start(sample, name):
         seeds = () if sample == "store" else ("--cluster.seeds", f"127.0.0.1:{ports['store']}")
         return start_node("--config", SAMPLES / f"{sample}.conf", "--cluster.address", "127.0.0.1",
-                          "--cluster.port", ports[sample], *seeds, *tls_options(certificates, name),
+                          "--cluster.port", ports[sample], *seeds, *tls.options_with(certificates, name),
                           "--worker.blank-sandboxes", 2, wait=False)
 
     start("store", "store")
