@@ -82,6 +82,17 @@ struct invocation {
   }
 };
 
+/// How much a worker has to do, in invocations.
+struct worker_load {
+  uint32_t running = 0;
+  uint32_t waiting = 0;
+
+  template <class Inspector>
+  friend typename Inspector::result_type inspect(Inspector& f, worker_load& x) {
+    return f(x.running, x.waiting);
+  }
+};
+
 /// What came of an invocation that was run. One that was not run is an error instead.
 struct outcome {
   uuid id;
@@ -90,11 +101,12 @@ struct outcome {
   std::string log_tail;
   std::string version; ///< that ran
   uint64_t run_ns = 0;
-  bool cold = false; ///< its sandbox was made for it
+  bool cold = false;               ///< its sandbox was made for it
+  caf::optional<worker_load> load; ///< of its worker, without this one; none when nobody has looked
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, outcome& x) {
-    return f(x.id, x.status, x.payload, x.log_tail, x.version, x.run_ns, x.cold);
+    return f(x.id, x.status, x.payload, x.log_tail, x.version, x.run_ns, x.cold, x.load);
   }
 };
 
@@ -212,6 +224,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(troupe, (std::vector<troupe::function_metrics>))
   CAF_ADD_TYPE_ID(troupe, (troupe::throttle))
   CAF_ADD_TYPE_ID(troupe, (troupe::bundle_part))
+  CAF_ADD_TYPE_ID(troupe, (troupe::worker_load))
 
 CAF_END_TYPE_ID_BLOCK(troupe)
 

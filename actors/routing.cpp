@@ -39,6 +39,8 @@ void come_back(self_pointer self, uint64_t ticket, outcome& result) {
     return; // given up: its node was taken for lost
   auto back = st.away.take(ticket);
   st.table.answered(back.trip, end_of(result));
+  if (result.load)
+    st.table.hear_load(back.trip, result.load->running, result.load->waiting);
   back.promise.deliver(std::move(result));
 }
 

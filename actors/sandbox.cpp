@@ -149,9 +149,14 @@ void measure(sandbox_state& st, invocation_status status) {
 std::pair<outcome, usage_record> conclude(sandbox_state& st, std::string payload) {
   st.what.bytes_out = payload.size();
   auto record = st.settings.books.record(st.call, st.what);
-  outcome result{st.call.id, st.what.status, std::move(payload), {}, record.version, record.run_ns, record.init_ns > 0};
+  outcome result{st.call.id,     st.what.status, std::move(payload), {},
+                 record.version, record.run_ns,  record.init_ns > 0, {}};
   if (st.call.wants_log)
     result.log_tail = framed_log(record, st.link->take_log());
+  if (st.settings.load && st.call.ticket != 0) {
+    result.load = *st.settings.load;
+    result.load->running -= std::min(result.load->running, 1U);
+  }
   return {std::move(result), std::move(record)};
 }
 

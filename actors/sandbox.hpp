@@ -68,6 +68,7 @@ struct sandbox_settings {
   accountant books;
   answer_order order = answer_order::at_once;
   std::chrono::milliseconds freeze_after{10};
+  std::shared_ptr<const worker_load> load; ///< of the worker, which keeps it up to date on this thread; may be empty
   sandbox_slot slot = 0;
   function_ptr function;
   std::chrono::steady_clock::time_point launched; ///< when the worker ordered it

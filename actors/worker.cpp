@@ -172,6 +172,7 @@ void settle(self_pointer self) {
   const auto now = steady_clock::now();
   while (auto action = st.pool.next(now))
     std::visit([self](const auto& what) { carry_out(self, what); }, *action);
+  *st.load = {st.pool.count(sandbox_pool::state::busy), st.pool.waiting()};
   tick_soon(self);
   finish_drain(self);
 }

@@ -50,7 +50,9 @@ struct worker_state {
   std::unordered_map<uuid, digest> retired; ///< revisions whose bundle may go once their last sandbox has gone
   std::vector<member> sandboxes;            ///< by slot
   std::vector<usage_record> records;        ///< not yet with the ledger
-  uint64_t expected_tick = 0;               ///< the number of the one that counts
+  /// What its sandboxes tell balancers with each outcome.
+  std::shared_ptr<worker_load> load = std::make_shared<worker_load>();
+  uint64_t expected_tick = 0; ///< the number of the one that counts
   std::chrono::steady_clock::time_point next_tick = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point next_sweep{};
   /// Functions that sandboxes are kept for (tenant, name), and the round in which the store has told of them last.

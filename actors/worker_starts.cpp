@@ -48,6 +48,7 @@ void launch(self_pointer self, const sandbox_pool::start& what) {
                                   state.settings.books,
                                   answer_order_of(state.settings.flush_interval),
                                   state.settings.freeze_after,
+                                  state.load,
                                   what.slot,
                                   state.revisions[what.revision].function,
                                   ordered,
@@ -89,7 +90,7 @@ void answer_failed_start(self_pointer self, const uuid& revision, failed_start& 
   failed.what.queued = since_received(call) - failed.what.init;
   failed.what.bytes_out = failed.document.size();
   auto record = st.settings.books.record(call, failed.what);
-  outcome result{call.id, failed.what.status, std::move(failed.document), {}, record.version, record.run_ns, true};
+  outcome result{call.id, failed.what.status, std::move(failed.document), {}, record.version, record.run_ns, true, {}};
   if (call.wants_log)
     result.log_tail = framed_log(record, std::move(failed.log));
   answer(answer_order_of(st.settings.flush_interval), st.settings.ledger, promise, std::move(result), std::move(record),

@@ -96,6 +96,15 @@ void worker_table::answered(const trip& which, run_end how) {
   warm_.answered(which.sandbox, how);
 }
 
+void worker_table::hear_load(const trip& with, uint32_t running, uint32_t waiting) {
+  if (with.worker >= facts_.size() || facts_[with.worker].arrival != with.arrival)
+    return;
+  auto what = facts_[with.worker].report;
+  what.running = running;
+  what.waiting = waiting;
+  report(with.worker, what);
+}
+
 std::optional<worker_index> worker_table::find(std::string_view node) const {
   const auto found = by_node_.find(std::string{node});
   return found == by_node_.end() ? std::nullopt : std::optional{found->second};

@@ -54,6 +54,9 @@ public:
 
   void report(worker_index worker, const worker_report& what);
 
+  /// The same from an answer, which tells a load only. Without effect when the worker has gone meanwhile.
+  void hear_load(const trip& with, uint32_t running, uint32_t waiting);
+
   [[nodiscard]] trip sent(worker_index worker, const uuid& revision);
 
   /// Without effect when the worker has gone meanwhile.

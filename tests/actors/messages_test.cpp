@@ -77,11 +77,13 @@ CAF_TEST(an invocation without a function travels too) {
 }
 
 CAF_TEST(outcomes and answers of the node travel) {
-  const outcome result{uuid::make(), invocation_status::error, "{}", "log", "$LATEST", 12};
+  const outcome result{uuid::make(), invocation_status::error, "{}", "log", "$LATEST", 12, true, worker_load{3, 4}};
   const auto copy = across(result);
   CAF_CHECK(copy.id == result.id);
   CAF_CHECK(copy.status == result.status);
   CAF_CHECK_EQUAL(copy.log_tail, "log");
+  CAF_REQUIRE(copy.load);
+  CAF_CHECK_EQUAL(copy.load->waiting, 4u);
   worker_status status;
   status.busy = 3;
   const auto busy = across(status).busy;

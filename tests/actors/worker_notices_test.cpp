@@ -17,6 +17,7 @@ struct heard {
   std::vector<uint64_t> signs_of_life;
   caf::error refused;
   uint32_t answers = 0;
+  caf::optional<worker_load> load; ///< with the latest of them
 };
 
 /// Takes what a proxy would send over the wire.
@@ -29,7 +30,10 @@ caf::behavior wire(caf::event_based_actor* self, heard* by) {
       [by](atom::begun, uint64_t ticket) { by->words.push_back("begun " + std::to_string(ticket)); },
       [by](atom::remaining, const uuid&, uint32_t left) { by->words.push_back("left " + std::to_string(left)); },
       [by](atom::alive, uint64_t number) { by->signs_of_life.push_back(number); },
-      [by](const outcome&) { ++by->answers; },
+      [by](const outcome& result) {
+        ++by->answers;
+        by->load = result.load;
+      },
       [by](const caf::error& why) { by->refused = why; },
     }(const_cast<caf::message&>(content));
   }};
@@ -93,6 +97,18 @@ CAF_TEST(what begins at once costs no notice) {
   send(6);
   CAF_CHECK(handler.event());
   CAF_CHECK(by.words.empty());
+}
+
+CAF_TEST(an answer tells what else the worker has to do) {
+  auto& handler = warm();
+  follow();
+  for (uint64_t ticket : {20, 21})
+    send(ticket);
+  CAF_REQUIRE(handler.event());
+  reply(handler, "1");
+  CAF_REQUIRE(by.load);
+  CAF_CHECK_EQUAL(by.load->running, 0u);
+  CAF_CHECK_EQUAL(by.load->waiting, 1u);
 }
 
 CAF_TEST(without a ticket nobody is told) {

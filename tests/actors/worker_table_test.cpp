@@ -96,6 +96,22 @@ CAF_TEST(what is in flight counts once whether the worker has reported it or not
   CAF_CHECK_EQUAL(table.load(worker), 0u);
 }
 
+CAF_TEST(an answer tells how much others have there) {
+  const auto worker = add("a");
+  const auto first = table.sent(worker, revision(1));
+  const auto second = table.sent(worker, revision(1));
+  table.answered(first, run_end::warm);
+  table.hear_load(first, 3, 2); // the second one is among those
+  CAF_CHECK_EQUAL(table.load(worker), 5u);
+  table.answered(second, run_end::warm);
+  CAF_CHECK_EQUAL(table.load(worker), 4u);
+  table.hear_load(second, 0, 0);
+  CAF_CHECK_EQUAL(table.load(worker), 0u);
+  table.remove(worker);
+  table.hear_load(second, 7, 7); // too late: another one may have its index
+  CAF_CHECK_EQUAL(table.load(add("b")), 0u);
+}
+
 CAF_TEST(a share is by weight and a free core is always within it) {
   const auto small = add("small", {2, 64 * limits::gib});
   const auto large = add("large", {6, 64 * limits::gib});

@@ -103,6 +103,18 @@ def test_coldstart_measures_cold_starts_only(start):
     assert churn["sandboxes"] > 0 and churn["cpu_ms_a_start"]["sandboxes"] > 0
 
 
+def test_cluster_counts_answers_and_books(start):
+    document, told = finish(start("cluster", "--rounds", 1, "--requests", 20, "--only", "remote", "death", "join"))
+    results = document["results"]
+    assert results["remote"]["remote_ms"] > 0 and results["remote"]["remote_tls_ms"] > 0
+    for row in results["death"].values():
+        assert row["answered_well"] <= row["in_the_books"] <= sum(row["answers"].values())
+        assert 0 < row["of_the_dead_node"] < row["of_the_nodes_left"]
+    assert set(results["death"]["with_key"]["answers"]) == {"200"}
+    assert set(results["join"]["answers"]) == {"200"} and results["join"]["first_run_after_s"] is not None
+    assert "remote p50 above local" in told
+
+
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is of the group bench")
 def test_density_finds_every_sandbox(start):
     document, _ = finish(start("density", "--count", 5, "--rounds", 1, "--seconds", 1, "--connections", 1))

@@ -92,9 +92,9 @@ def all_at_once(port, requests):
     return answers
 
 
-def closed_loop(port, next_request, clients, seconds):
+def closed_loop(port, next_request, clients, seconds, headers=()):
     """So many clients, each of which asks again as soon as it has its answer, until the time is over; all answers."""
-    connections = [Connection(port) for _ in range(clients)]
+    connections = [Connection(port, headers) for _ in range(clients)]
     answers, busy = [], clients
     with selectors.DefaultSelector() as selector:
         for connection in connections:

@@ -3,6 +3,7 @@ temporary directory, and are stopped by their process id."""
 
 import base64
 import contextlib
+import datetime
 import io
 import json
 import pathlib
@@ -115,13 +116,32 @@ def zipped(source):
     return base64.b64encode(data.getvalue()).decode()
 
 
+def call(command):
+    """Runs a program to its end and gives what it printed."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120)
+    if done.returncode != 0:
+        raise SystemExit(f"{command[0]} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def records_in(program, directory):
+    """The records in the books of a node that may have ended."""
+    return json.loads(call([program, "billing", "records", "--db", directory, "--format", "json"]))
+
+
+def epoch_seconds(text):
+    """A time of RFC 3339 as time.time() would have told it."""
+    return datetime.datetime.fromisoformat(text).timestamp()
+
+
 class Troupe:
     """A node with a data directory of its own."""
 
     name = "troupe"
 
-    def __init__(self, *options, program=PROGRAM):
-        self.options, self.program, self.port = options, pathlib.Path(program), free_port()
+    def __init__(self, *options, program=PROGRAM, ready="/readyz"):
+        """`ready` is what answers 200 once it has started; None: it serves no HTTP, and is not waited for."""
+        self.options, self.program, self.port, self.ready = options, pathlib.Path(program), free_port(), ready
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self):
@@ -132,7 +152,8 @@ class Troupe:
         self.process = start([self.program, "serve", "--node.data-dir", self.directory / "data",
                               "--http.port", self.port, "--log.level", "warn", *self.options], log)
         try:
-            wait_for(self.url + "/readyz", [self.process], log)
+            if self.ready:
+                wait_for(self.url + self.ready, [self.process], log)
         except BaseException:
             self.__exit__()
             raise
