@@ -70,9 +70,7 @@ node_config& node::spawnable(node_config& config) {
                             auto settings = parts_.value();
                             apply(terms, settings, settings_.node.name);
                             const auto handle = caf::actor_cast<worker_actor>(self);
-                            actors_.worker = handle; // on the io thread, as all that is spawned from elsewhere
-                            caf::anon_send(membership_, atom::spawned::value, handle);
-                            caf::anon_send(actors_.store, atom::follow::value, handle);
+                            caf::anon_send(membership_, atom::spawned::value, handle); // which may have one
                             return worker(self, std::move(settings));
                           });
   return config;
@@ -202,6 +200,10 @@ caf::error node::join_cluster() {
   wanted.leave = [this](caf::timespan patience) {
     if (begin_leaving_)
       begin_leaving_(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+  };
+  wanted.adopted = [this](const worker_actor& mine) { // on the io thread, as the membership is
+    actors_.worker = mine;
+    caf::anon_send(actors_.store, atom::follow::value, mine);
   };
   membership_ = system_.spawn(troupe::membership, std::move(wanted));
   actors_.membership = membership_;

@@ -117,10 +117,11 @@ void fetch(self_pointer self, const digest& bundle, caf::error why) {
   arriving.source = source_for(st, arriving);
   if (arriving.source) {
     arriving.asked.push_back(arriving.source);
+    arriving.until = {};
     fetch_rest(self, bundle);
   } else if (st.store) {
     arrive(self, bundle, std::move(why));
-  } else {
+  } else if (arriving.until == std::chrono::steady_clock::time_point{}) {
     arriving.until = self->clock().now() + patience;
     self->delayed_send(self, patience, atom::tick::value);
   }

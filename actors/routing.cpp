@@ -19,7 +19,7 @@ run_end end_of(const outcome& result) {
   }
 }
 
-void send(self_pointer self, remote_calls::entry what);
+void send(self_pointer self, remote_calls::entry what, caf::error unless = {});
 
 /// Whether another worker may have what this one has not brought to an end.
 bool may_go_elsewhere(const remote_calls::entry& what) {
@@ -28,7 +28,7 @@ bool may_go_elsewhere(const remote_calls::entry& what) {
 
 void send_elsewhere(self_pointer self, remote_calls::entry what, caf::error why) {
   if (what.sent < limits::workers_asked_max && self->clock().now() < what.deadline)
-    send(self, std::move(what));
+    send(self, std::move(what), std::move(why));
   else
     what.promise.deliver(std::move(why));
 }
@@ -49,22 +49,31 @@ void fail(self_pointer self, uint64_t ticket, caf::error& why) {
   if (st.away.find(ticket) == nullptr)
     return;
   auto back = st.away.take(ticket);
-  const bool ended_half_way = code_of(why) == errc::node_lost;
-  st.table.answered(back.trip, ended_half_way ? run_end::broken : run_end::refused);
-  if (code_of(why) == errc::shutting_down) // it takes nothing new, and has not begun this
-    back.begun = false;
-  if ((ended_half_way || !back.begun) && may_go_elsewhere(back))
-    send_elsewhere(self, std::move(back), std::move(why));
-  else
-    back.promise.deliver(std::move(why));
+  switch (code_of(why)) {
+    case errc::shutting_down: // it takes nothing new, and has not begun this
+      st.table.answered(back.trip, run_end::refused);
+      st.table.refused(back.trip);
+      return send_elsewhere(self, std::move(back), std::move(why));
+    case errc::node_lost: // it has ended this half-way
+      st.table.answered(back.trip, run_end::broken);
+      if (may_go_elsewhere(back))
+        return send_elsewhere(self, std::move(back), std::move(why));
+      break;
+    default: st.table.answered(back.trip, run_end::refused);
+  }
+  back.promise.deliver(std::move(why));
 }
 
-void send(self_pointer self, remote_calls::entry what) {
+/// When there is nobody who could have it, the answer is `unless`, if that says more.
+void send(self_pointer self, remote_calls::entry what, caf::error unless) {
   auto& st = self->state;
   const auto& revision = what.call.function->revision;
   const auto chosen = st.choose.choose(st.table, revision, st.random);
   if (!chosen) {
-    what.promise.deliver(make_error(errc::unavailable, "no worker takes invocations at the moment"));
+    // Of what had not begun its node's loss says nothing.
+    const bool says_more = unless && (code_of(unless) != errc::node_lost || what.begun);
+    what.promise.deliver(says_more ? std::move(unless)
+                                   : make_error(errc::unavailable, "no worker takes invocations at the moment"));
     return;
   }
   what.trip = st.table.sent(*chosen, revision);

@@ -132,7 +132,9 @@ void measure(sandbox_state& st, invocation_status status) {
   constexpr auto once_in_a_while = 10ms;
   const auto now = steady_clock::now();
   st.what.status = status;
-  st.what.run = now - st.began;
+  // Never more than the function's timeout: a node that stood still for longer has not run it longer.
+  const std::chrono::nanoseconds timeout = std::chrono::seconds{st.call.function->config.timeout_s};
+  st.what.run = std::min<std::chrono::nanoseconds>(now - st.began, timeout);
   const auto cpu = cpu_time(st.process->pid);
   st.what.cpu = cpu - std::exchange(st.cpu, cpu);
   st.pace.ended(st.what.cpu);

@@ -18,9 +18,13 @@ void start_failed(self_pointer self, const sandbox_pool::start& what, const caf:
   // Without a template those who wait get sandboxes all the same.
   if (const auto ticket = for_copies ? std::nullopt : st.pool.take_waiting(what.revision)) {
     // What the machine does not offer, its operator can change: that is told. What went wrong inside is logged only.
+    // A bundle that cannot be had now may be had later.
     const bool lacking = code_of(why) == errc::not_supported;
-    st.waiting.fail(*ticket,
-                    make_error(errc::sandbox_failed, lacking ? what_of(why) : "the sandbox could not be started"));
+    if (code_of(why) == errc::unavailable)
+      st.waiting.fail(*ticket, make_error(errc::unavailable, "the function's code is not here: " + what_of(why)));
+    else
+      st.waiting.fail(*ticket,
+                      make_error(errc::sandbox_failed, lacking ? what_of(why) : "the sandbox could not be started"));
   }
   settle(self);
   forget_unused(self);

@@ -96,6 +96,14 @@ void worker_table::answered(const trip& which, run_end how) {
   warm_.answered(which.sandbox, how);
 }
 
+void worker_table::refused(const trip& which) {
+  if (which.worker >= facts_.size() || facts_[which.worker].arrival != which.arrival)
+    return;
+  auto what = facts_[which.worker].report;
+  what.draining = true;
+  report(which.worker, what);
+}
+
 void worker_table::hear_load(const trip& with, uint32_t running, uint32_t waiting) {
   if (with.worker >= facts_.size() || facts_[with.worker].arrival != with.arrival)
     return;

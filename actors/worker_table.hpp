@@ -57,6 +57,9 @@ public:
   /// The same from an answer, which tells a load only. Without effect when the worker has gone meanwhile.
   void hear_load(const trip& with, uint32_t running, uint32_t waiting);
 
+  /// It takes no more: nobody is sent there until it reports that it does. Without effect when it has gone meanwhile.
+  void refused(const trip& which);
+
   [[nodiscard]] trip sent(worker_index worker, const uuid& revision);
 
   /// Without effect when the worker has gone meanwhile.

@@ -21,9 +21,18 @@ int status_of(invocation_status status) noexcept {
   return 500;
 }
 
-task<caf::expected<outcome>> invoke_later(node_context& node, invocation call) {
+task<caf::expected<outcome>> ask_balancer(node_context& node, invocation call) {
+  return node.actors.ask<outcome>(node.actors.actors().balancer, limits::invoke_time_max, atom::invoke{},
+                                  std::move(call));
+}
+
+/// Before the node knows the cluster's functions it cannot say that there is none of that name.
+task<caf::expected<outcome>> invoke_early(node_context& node, invocation call) {
   co_await await_start(node);
-  co_return co_await invoke(node, std::move(call));
+  auto result = co_await ask_balancer(node, std::move(call));
+  if (!result && code_of(result.error()) == errc::function_not_found && !node.knows_functions)
+    co_return make_error(errc::unavailable, "this node has not heard of the cluster's functions yet: try again later");
+  co_return result;
 }
 
 } // namespace
@@ -45,20 +54,20 @@ invocation make_invocation(exchange& x, std::string name, trigger_kind trigger) 
 }
 
 task<caf::expected<outcome>> invoke(node_context& node, invocation call) {
-  if (node.starting)
-    return invoke_later(node, std::move(call));
-  return node.actors.ask<outcome>(node.actors.actors().balancer, limits::invoke_time_max, atom::invoke{},
-                                  std::move(call));
+  if (node.starting || !node.knows_functions)
+    return invoke_early(node, std::move(call));
+  return ask_balancer(node, std::move(call));
 }
 
 task<void> run_function(node_context& node, exchange& x) {
   auto call = make_invocation(x, x.where.name, trigger_kind::http);
-  x.out.add_field("X-Amzn-RequestId", call.id.to_string());
+  const auto id = call.id.to_string();
   auto result = co_await invoke(node, std::move(call));
-  if (!result) {
+  if (!result)
     set_error(x.out, dialect::plain, result.error());
+  x.out.add_field("X-Amzn-RequestId", id);
+  if (!result)
     co_return;
-  }
   x.out.status = status_of(result->status);
   x.out.body = std::move(result->payload);
 }

@@ -17,12 +17,13 @@ using std::chrono::steady_clock;
 
 constexpr auto hold_time_max = 5s; ///< nodes that can be reached are linked within two
 constexpr auto look_pause = 20ms;
+constexpr auto look_time_max = 1s;       ///< for an answer: of a node that is lost there comes none
 constexpr auto later_look_pause = 500ms; ///< when nobody waits any more
 
 /// The store tells the balancer of all functions before it answers who asks for them.
 task<bool> has_heard_of_functions(node_context& node) {
-  const auto all = co_await node.actors.ask<std::vector<function_version>>(
-    node.actors.actors().store, limits::query_time_max, atom::list{}, std::string{});
+  const auto all = co_await node.actors.ask<std::vector<function_version>>(node.actors.actors().store, look_time_max,
+                                                                           atom::list{}, std::string{});
   co_return static_cast<bool>(all);
 }
 

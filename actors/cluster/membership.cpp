@@ -15,6 +15,7 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
+using std::chrono::steady_clock;
 using namespace member_parts;
 
 constexpr auto tick_interval = 250ms;
@@ -92,7 +93,7 @@ bool spawns_workers(const membership_state& st) {
 void spawn_worker(self_pointer self, const std::string& name) {
   auto& st = self->state;
   auto& peer = st.peers.at(name);
-  peer.spawning = true;
+  peer.spawning_until = steady_clock::now() + spawn_time_max;
   const auto node = caf::actor_cast<caf::strong_actor_ptr>(peer.membership)->node();
   // Its handle comes with the node's next announcement.
   self
@@ -103,7 +104,7 @@ void spawn_worker(self_pointer self, const std::string& name) {
           [self, name](const caf::error& why) {
             spdlog::warn("no worker could be spawned on node {}: {}", name, what_of(why));
             if (const auto found = self->state.peers.find(name); found != self->state.peers.end())
-              found->second.spawning = false;
+              found->second.spawning_until = {};
           });
 }
 
@@ -111,7 +112,8 @@ void spawn_missing_workers(self_pointer self) {
   if (!spawns_workers(self->state))
     return;
   for (const auto& [name, peer] : self->state.peers)
-    if (peer.what.roles.worker && !peer.what.worker && !peer.what.draining && !peer.spawning)
+    if (peer.what.roles.worker && !peer.what.worker && !peer.what.draining
+        && peer.spawning_until <= steady_clock::now())
       spawn_worker(self, name);
 }
 
@@ -148,9 +150,9 @@ void adopt(self_pointer self, const worker_actor& worker) {
 /// This node's own worker, at another node's wish.
 void take_worker(self_pointer self, const worker_actor& worker) {
   if (self->state.worker) // Two have spawned one before either had heard of the other.
-    caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
-  else
-    adopt(self, worker);
+    return caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
+  adopt(self, worker);
+  self->state.settings.adopted(worker);
 }
 
 // -- what others announce ---------------------------------------------------------------------------------------------
@@ -226,7 +228,7 @@ void hear(self_pointer self, member& what, const std::vector<acquaintance>& know
   } else {
     auto& peer = found->second;
     if (what.worker)
-      peer.spawning = false;
+      peer.spawning_until = {};
     const bool load_only = differ_in_load_only(peer.what, what);
     peer.what = std::move(what);
     if (load_only) {

@@ -33,6 +33,8 @@ struct membership_settings {
   std::function<void(const std::map<std::string, presence>&)> admit;
   /// Closes the door for good: nobody comes in any more.
   std::function<void()> close;
+  /// The node has taken this worker, which another node has spawned, for its own.
+  std::function<void(const worker_actor&)> adopted;
   /// Somebody wants this node to leave: begins what ends with `goodbye`, and with the process. May be called again.
   std::function<void(caf::timespan patience)> leave;
 };
@@ -41,8 +43,9 @@ struct membership_state {
   struct peer {
     membership_actor membership;
     member what;
-    bool spawning = false; ///< its worker, by this node
-    bool left = false;     ///< it has said goodbye, and its link is not down yet
+    /// Its worker has been ordered by this node: by then it has announced it, or gets another one.
+    std::chrono::steady_clock::time_point spawning_until{};
+    bool left = false; ///< it has said goodbye, and its link is not down yet
     std::vector<caf::typed_response_promise<caf::unit_t>> awaiting_leave = {}; ///< who wanted it to leave
   };
 

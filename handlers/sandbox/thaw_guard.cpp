@@ -34,15 +34,16 @@ struct entry {
 void let_go_on(const char* group) {
   const int place = ::openat(directory_fd, group, O_PATH | O_DIRECTORY | O_CLOEXEC);
   const int state = place < 0 ? -1 : ::openat(place, "freezer.state", O_WRONLY | O_CLOEXEC);
-  if (state >= 0 && ::write(state, "THAWED", 6) != 6)
-    ::_exit(1);
+  if (state >= 0)
+    (void)!::write(state, "THAWED", 6); // a group that is going has nobody to thaw
   ::close(state);
   ::close(place);
 }
 
 /// What the child of a process with threads may do: system calls, and nothing that takes a lock or memory.
 [[noreturn]] void guard() {
-  for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) // which are meant for the node
+  ::setsid(); // what a terminal says to the node is nothing to the guard
+  for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE})
     ::signal(ignored, SIG_IGN);
   ::prctl(PR_SET_NAME, "troupe-guard");
   char byte;

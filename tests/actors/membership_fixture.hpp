@@ -135,6 +135,7 @@ struct membership_fixture : test_coordinator_fixture<cluster_config> {
     settings.dial = [this](const config::node_address& at) { dialled.push_back(at); };
     settings.admit = [this](const std::map<std::string, presence>& all) { present = all; };
     settings.close = [this] { closed = true; };
+    settings.adopted = [](const worker_actor&) {};
     settings.leave = [this](caf::timespan patience) { leave_patience.push_back(patience); };
     mine = sys.spawn(membership, std::move(settings));
     caf::anon_send(mine, atom::follow::value, sys.spawn(follow_along, &followed));

@@ -15,6 +15,7 @@ struct played_worker {
   bool silent = false;   ///< never answers, as one on a node that is lost
   bool queueing = false; ///< tells that it waits; and never answers
   bool ending = false;   ///< ends what has begun
+  bool full = false;     ///< has it wait, and then no room for it
   uint64_t ticket = 0;   ///< of the latest
   dispatcher_actor balancer;
 };
@@ -26,10 +27,12 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer self, played_worke
       if (as->draining)
         return make_error(errc::shutting_down);
       as->ticket = call.ticket;
-      if (as->queueing)
+      if (as->queueing || as->full)
         self->send(caf::actor_cast<dispatcher_actor>(self->current_sender()), atom::queued::value, call.ticket);
       if (as->ending)
         return make_error(errc::node_lost);
+      if (as->full)
+        return make_throttled(throttle::waited_too_long);
       if (as->silent || as->queueing)
         return self->make_response_promise<outcome>();
       outcome result;
@@ -42,9 +45,18 @@ worker_actor::behavior_type fake_worker(worker_actor::pointer self, played_worke
 }
 
 struct fixture : test::actor_fixture {
-  fixture() : balancer{sys.spawn(troupe::balancer, balancer_settings{{}, policy_kind::round_robin, {}})} {
+  fixture() {
     for (auto& each : played)
       workers.push_back(sys.spawn(fake_worker, &each));
+    use(policy_kind::round_robin);
+  }
+
+  /// From now on a new balancer, of that policy.
+  void use(policy_kind policy) {
+    caf::anon_send_exit(balancer, caf::exit_reason::kill);
+    balancer_settings settings;
+    settings.policy = policy;
+    balancer = sys.spawn(troupe::balancer, std::move(settings));
     caf::anon_send(balancer, atom::update::value, function_ptr{test::version_of("echo", 1)});
     tell_members(2);
   }
@@ -214,6 +226,21 @@ CAF_TEST(what a drain has ended half - way is run again only if that does no har
   const auto first = invoke();
   const auto second = invoke();
   CAF_CHECK(code_of(first->problem) == errc::node_lost || code_of(second->problem) == errc::node_lost);
+}
+
+CAF_TEST(who has waited in vain is refused once) {
+  played[0].full = played[1].full = true;
+  const auto refused = invoke();
+  CAF_CHECK(code_of(refused->problem) == errc::too_many_requests);
+  CAF_CHECK_EQUAL(played[0].asked + played[1].asked, 1u);
+}
+
+CAF_TEST(one that has refused is not asked again before it reports) {
+  use(policy_kind::warm_first);
+  played[0].draining = true;
+  for (int i = 0; i < 8; ++i)
+    CAF_CHECK(invoke()->result);
+  CAF_CHECK(played[0].asked <= 1);
 }
 
 CAF_TEST(nobody waits for ever) {

@@ -123,6 +123,7 @@ struct two_nodes_fixture : network_fixture {
     settings.dial = [](const config::node_address&) {};
     settings.admit = [](const std::map<std::string, presence>&) {};
     settings.close = [&mine] { mine.closed = true; };
+    settings.adopted = [](const worker_actor&) {};
     settings.leave = [&mine](caf::timespan patience) { mine.leave.push_back(patience); };
     mine.membership = remember(where.sys.spawn(membership, std::move(settings)));
   }

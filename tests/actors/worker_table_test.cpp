@@ -112,6 +112,17 @@ CAF_TEST(an answer tells how much others have there) {
   CAF_CHECK_EQUAL(table.load(add("b")), 0u);
 }
 
+CAF_TEST(one that has refused is not offered until it reports) {
+  const auto worker = add("a");
+  const auto other = add("b");
+  const auto sent = table.sent(worker, revision(1));
+  table.answered(sent, run_end::refused);
+  table.refused(sent);
+  CAF_CHECK(indexes(table.open().begin(), table.open().end()) == indexes{other});
+  table.report(worker, {});
+  CAF_CHECK_EQUAL(table.open().size(), 2u);
+}
+
 CAF_TEST(a share is by weight and a free core is always within it) {
   const auto small = add("small", {2, 64 * limits::gib});
   const auto large = add("large", {6, 64 * limits::gib});
