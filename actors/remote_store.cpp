@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <type_traits>
+#include <utility>
 
 namespace troupe {
 
@@ -27,12 +29,31 @@ fs::path directory_of(const remote_store_state& st, const digest& bundle) {
   return st.bundles / bundle.hex();
 }
 
-/// Asks the store in the name of whoever asked here.
+/// Nothing, when the store was lost meanwhile: it has been answered then.
+template <class T>
+void answer(self_pointer self, uint64_t question, T what) {
+  if (auto open = self->state.questions.extract(question); !open.empty())
+    open.mapped().deliver(std::move(what));
+}
+
+/// Asks the store in the name of whoever asked here, and fails when it is lost before it has answered: CAF answers
+/// nothing that was asked of a node that is lost.
 template <class R, class... Ts>
 caf::result<R> hand_on(self_pointer self, Ts... message) {
-  if (!self->state.store)
+  auto& st = self->state;
+  if (!st.store)
     return unreachable();
-  return self->delegate(self->state.store, std::move(message)...);
+  auto promise = self->make_response_promise<R>();
+  const auto number = ++st.last_question;
+  st.questions.emplace(number, promise);
+  const auto fail = [self, number](caf::error& why) { answer(self, number, std::move(why)); };
+  // As an untyped actor: CAF 0.17 makes an empty message of a unit_t, which a typed answer cannot match.
+  auto asked = self->request(caf::actor_cast<caf::actor>(st.store), caf::infinite, std::move(message)...);
+  if constexpr (std::is_same_v<R, caf::unit_t>)
+    asked.then([self, number] { answer(self, number, caf::unit); }, fail);
+  else
+    asked.then([self, number](R& result) { answer(self, number, std::move(result)); }, fail);
+  return promise;
 }
 
 void follow(self_pointer self) {
@@ -207,6 +228,8 @@ void look_for_store(self_pointer self, const std::vector<member>& all) {
   const auto present = found == all.end() ? handler_store_actor{} : found->store;
   if (present != st.store) {
     st.store = present;
+    for (auto& [number, promise] : std::exchange(st.questions, {}))
+      promise.deliver(unreachable());
     if (st.store) {
       spdlog::info("functions are kept by node {}", found->name);
       follow(self);

@@ -3,6 +3,7 @@
 #include "actors/cluster/messages.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <vector>
@@ -33,6 +34,8 @@ struct remote_store_state {
   std::vector<balancer_actor> balancers;
   std::vector<worker_actor> workers;
   std::map<digest, arrival> arrivals;
+  std::map<uint64_t, caf::response_promise> questions; ///< that the store has not answered yet
+  uint64_t last_question = 0;
 
   static inline const char* name = "remote-store";
 };

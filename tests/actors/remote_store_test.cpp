@@ -25,7 +25,11 @@ handler_store_actor::behavior_type fake_store(handler_store_actor::pointer self,
   return {
     [](atom::create, const function_config&, const std::string&) { return function_version{}; },
     [](atom::change, const std::string&, const std::string&, const function_change&) { return function_version{}; },
-    [](atom::get, const std::string&, const std::string& name) { return test::version_of(name); },
+    [self, as](atom::get, const std::string&, const std::string& name) -> caf::result<function_version> {
+      if (as->silent)
+        return self->make_response_promise<function_version>();
+      return test::version_of(name);
+    },
     [](atom::list, const std::string&) { return std::vector<function_version>{}; },
     [](atom::remove, const std::string&, const std::string&) { return caf::unit; },
     [as](atom::bundle, const digest&) { return as->zip; },
@@ -201,6 +205,34 @@ CAF_TEST(a peer that is lost on the way is followed by another) {
   CAF_CHECK(!asked->directory && !asked->problem);
   tell_peers({far});
   CAF_CHECK(asked->directory);
+}
+
+CAF_TEST(questions are handed on and fail with the store) {
+  caf::error problem;
+  std::string found;
+  bool removed = false;
+  const auto ask = [&] {
+    sys.spawn([&, to = caf::actor_cast<caf::actor>(near)](caf::event_based_actor* asker) {
+      asker->request(to, caf::infinite, atom::get::value, std::string{"default"}, std::string{"echo"})
+        .then([&](const function_version& f) { found = f.config.name; },
+              [&](caf::error& why) { problem = std::move(why); });
+      asker->request(to, caf::infinite, atom::remove::value, std::string{"default"}, std::string{"echo"})
+        .then([&] { removed = true; }, [](caf::error&) {});
+    });
+    sched.run();
+  };
+  ask();
+  CAF_CHECK(code_of(problem) == errc::unavailable);
+  tell_members(true);
+  ask();
+  CAF_CHECK_EQUAL(found, "echo");
+  CAF_CHECK(removed);
+  played.silent = true;
+  problem = caf::none;
+  ask();
+  CAF_CHECK(!problem);
+  tell_members(false);
+  CAF_CHECK(code_of(problem) == errc::unavailable);
 }
 
 CAF_TEST(followers hear of each store that comes) {

@@ -12,6 +12,7 @@ SURVIVORS = ["store", "worker-1", "worker-2"]
 
 # Before a silent node is taken for dead some 450 requests come: it loses no more than its third of them. On a machine
 # with nothing else to do it is ten, since a worker that does not answer gets no more than its share of what is under way.
+TIMEOUT_SECONDS = 3  # of the function, as by default
 LOST_MAX = 150
 
 with_certificates = pytest.mark.parametrize("cluster", [{"tls": True}], ids=["tls"], indirect=True)
@@ -69,6 +70,8 @@ def test_a_frozen_worker_is_taken_for_dead_and_comes_back_as_new(cluster):
     assert set(report.counts) <= {200, 502} and len(report.bad) <= LOST_MAX
     assert report.gap() < 3
     check_books(cluster, report, frozen)
+    # The time that the node stood still is nobody's: no run has taken longer than it may.
+    assert max(record["run_ns"] for record in cluster.records(frozen)) <= TIMEOUT_SECONDS * 1e9
     assert cluster.known_to(frozen) == {*SURVIVORS, "worker-3"}
 
 
