@@ -105,11 +105,14 @@ std::optional<refusal> gate::objection(const hello& who, const std::string& seen
     return refusal{frame_kind::later, fmt::format("nodes {} and {} are connected already", name_, who.name)};
   if (present_.contains(who.name))
     return refuse(fmt::format("there is a node {} in the cluster already: give each node a name of its own", who.name));
+  const auto same_id = [&who](const auto& each) { return each.second.id == who.id; };
+  if (const auto found = std::ranges::find_if(present_, same_id); found != present_.end())
+    return refuse(fmt::format("{} and {} have the same id: start one of them anew", who.name, found->first));
   if (who.roles.handler_store)
     if (const auto keeper = store_node(); !keeper.empty())
       return refuse(
-        fmt::format("node {} keeps the functions of this cluster, and {} would, too: only one node may have the "
-                    "role handler-store, so take it out of the other's node.roles",
+        fmt::format("node {0} keeps the functions of this cluster, and {1} would, too: only one node may have the "
+                    "role handler-store, so take it out of {1}'s node.roles",
                     keeper, who.name));
   if (present_.size() + 1 >= limits::members_max)
     return refuse(fmt::format("the cluster of {} has {} members, and may have no more", name_, limits::members_max));

@@ -149,6 +149,17 @@ CAF_TEST(who is there is turned away and so are doubles of its name) {
   CAF_CHECK(lines_with("there is a node n1 in the cluster already") >= 1);
 }
 
+CAF_TEST(an id that a third node has is refused) {
+  auto n1 = open("n1");
+  auto n2 = open("n2");
+  n2->entry->admit({{"n3", {n1->id, {}}}});
+  n1->entry->dial(n2->at);
+  CAF_CHECK_EQUAL(n1->next(), "refuse " + port_text(*n2));
+  n1.reset();
+  n2.reset();
+  CAF_CHECK(lines_with("n1 and n3 have the same id: start one of them anew") >= 2); // on both sides
+}
+
 CAF_TEST(only one node keeps the functions) {
   auto first = open("n1", "handler-store");
   auto second = open("n2", "handler-store, balancer");
@@ -162,8 +173,9 @@ CAF_TEST(only one node keeps the functions) {
   first.reset();
   second.reset();
   third.reset();
-  constexpr auto what_to_do = "only one node may have the role handler-store, so take it out of the other's node.roles";
-  CAF_CHECK(lines_with(what_to_do) >= 3); // on both sides
+  for (const auto* newcomer : {"n1", "n2"}) // on both sides, once each
+    CAF_CHECK(
+      lines_with("may have the role handler-store, so take it out of " + std::string{newcomer} + "'s node.roles") >= 2);
   CAF_CHECK(lines_with("node n1 keeps the functions of this cluster, and n2 would, too") >= 1);
 }
 

@@ -128,7 +128,7 @@ def test_a_second_node_that_keeps_functions_is_turned_away(cluster):
     words = "store keeps the functions of this cluster, and another would, too"
     for node in (second, cluster.store):
         wait_until(lambda: words in node.log_text(), "both say why", 20)
-        assert "take it out of the other's node.roles" in node.log_text()
+        assert "take it out of another's node.roles" in node.log_text()
     assert set(cluster.members()) == {"store"}
     assert second.process.poll() is None
 
