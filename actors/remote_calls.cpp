@@ -12,24 +12,29 @@ remote_calls::entry* remote_calls::find(uint64_t ticket) {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
-remote_calls::entry remote_calls::take(uint64_t ticket) {
-  return std::move(entries_.extract(ticket).mapped());
+std::optional<remote_calls::entry> remote_calls::take(uint64_t ticket) {
+  auto found = entries_.extract(ticket);
+  return found.empty() ? std::nullopt : std::optional{std::move(found.mapped())};
 }
 
-std::vector<uint64_t> remote_calls::sent_to(worker_index worker) const {
-  std::vector<uint64_t> tickets;
-  for (const auto& [ticket, each] : entries_)
-    if (each.trip.worker == worker)
-      tickets.push_back(ticket);
-  return tickets;
+template <class Predicate>
+std::vector<remote_calls::entry> remote_calls::take_if(Predicate predicate) {
+  std::vector<entry> taken;
+  std::erase_if(entries_, [&](auto& each) {
+    const bool wanted = predicate(each.second);
+    if (wanted)
+      taken.push_back(std::move(each.second));
+    return wanted;
+  });
+  return taken;
 }
 
-std::vector<uint64_t> remote_calls::late(std::chrono::steady_clock::time_point now) const {
-  std::vector<uint64_t> tickets;
-  for (const auto& [ticket, each] : entries_)
-    if (each.deadline <= now)
-      tickets.push_back(ticket);
-  return tickets;
+std::vector<remote_calls::entry> remote_calls::take_sent_to(worker_index worker) {
+  return take_if([worker](const entry& each) { return each.trip.worker == worker; });
+}
+
+std::vector<remote_calls::entry> remote_calls::take_late(std::chrono::steady_clock::time_point now) {
+  return take_if([now](const entry& each) { return each.deadline <= now; });
 }
 
 } // namespace troupe

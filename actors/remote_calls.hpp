@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -30,15 +31,19 @@ public:
   /// nullptr when it has been taken out since.
   entry* find(uint64_t ticket);
 
-  entry take(uint64_t ticket);
+  /// Nothing when it has been taken out since.
+  std::optional<entry> take(uint64_t ticket);
 
   /// Those that went to a worker.
-  std::vector<uint64_t> sent_to(worker_index worker) const;
+  std::vector<entry> take_sent_to(worker_index worker);
 
   /// Those whose deadline has come.
-  std::vector<uint64_t> late(std::chrono::steady_clock::time_point now) const;
+  std::vector<entry> take_late(std::chrono::steady_clock::time_point now);
 
 private:
+  template <class Predicate>
+  std::vector<entry> take_if(Predicate predicate);
+
   std::unordered_map<uint64_t, entry> entries_;
   uint64_t last_ = 0;
 };

@@ -60,8 +60,8 @@ void follow(self_pointer self) {
   auto& st = self->state;
   for (const auto& balancer : st.balancers)
     caf::anon_send(st.store, atom::follow::value, balancer);
-  for (const auto& worker : st.workers)
-    caf::anon_send(st.store, atom::follow::value, worker);
+  if (st.worker)
+    caf::anon_send(st.store, atom::follow::value, st.worker);
 }
 
 // -- bundles ---------------------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ remote_store_actor::behavior_type remote_store(self_pointer self, fs::path bundl
     },
     [self](atom::follow, const worker_actor& worker) -> caf::result<caf::unit_t> {
       auto& st = self->state;
-      st.workers = {worker}; // a node has one; what was before has ended
+      st.worker = worker; // what was before has ended
       if (st.store)
         caf::anon_send(st.store, atom::follow::value, worker);
       return caf::unit;

@@ -32,7 +32,7 @@ struct remote_store_state {
   handler_store_actor store;              ///< empty while it cannot be reached
   std::vector<handler_store_actor> peers; ///< of other nodes: they may have bundles
   std::vector<balancer_actor> balancers;
-  std::vector<worker_actor> workers;
+  worker_actor worker; ///< of this node; empty while it has none
   std::map<digest, arrival> arrivals;
   std::map<uint64_t, caf::response_promise> questions; ///< that the store has not answered yet
   uint64_t last_question = 0;

@@ -4,6 +4,7 @@
 #include "config/limits.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace troupe::routing {
 
@@ -26,8 +27,9 @@ bool may_go_elsewhere(const remote_calls::entry& what) {
   return !what.begun || what.call.repeatable || what.call.function->config.idempotent;
 }
 
-void send_elsewhere(self_pointer self, remote_calls::entry what, caf::error why) {
-  if (what.sent < limits::workers_asked_max && self->clock().now() < what.deadline)
+/// The worker has not brought it to an end, for that reason: another one gets it, or whoever waits hears why not.
+void make_up_for(self_pointer self, remote_calls::entry what, caf::error why) {
+  if (may_go_elsewhere(what) && what.sent < limits::workers_asked_max && self->clock().now() < what.deadline)
     send(self, std::move(what), std::move(why));
   else
     what.promise.deliver(std::move(why));
@@ -35,33 +37,31 @@ void send_elsewhere(self_pointer self, remote_calls::entry what, caf::error why)
 
 void come_back(self_pointer self, uint64_t ticket, outcome& result) {
   auto& st = self->state;
-  if (st.away.find(ticket) == nullptr)
-    return; // given up: its node was taken for lost
   auto back = st.away.take(ticket);
-  st.table.answered(back.trip, end_of(result));
+  if (!back)
+    return; // given up: its node was taken for lost
+  st.table.answered(back->trip, end_of(result));
   if (result.load)
-    st.table.hear_load(back.trip, result.load->running, result.load->waiting);
-  back.promise.deliver(std::move(result));
+    st.table.hear_load(back->trip, result.load->running, result.load->waiting);
+  back->promise.deliver(std::move(result));
 }
 
 void fail(self_pointer self, uint64_t ticket, caf::error& why) {
   auto& st = self->state;
-  if (st.away.find(ticket) == nullptr)
-    return;
   auto back = st.away.take(ticket);
+  if (!back)
+    return;
   switch (code_of(why)) {
     case errc::shutting_down: // it takes nothing new, and has not begun this
-      st.table.answered(back.trip, run_end::refused);
-      st.table.refused(back.trip);
-      return send_elsewhere(self, std::move(back), std::move(why));
+      st.table.answered(back->trip, run_end::refused);
+      st.table.refused(back->trip);
+      back->begun = false;
+      return make_up_for(self, std::move(*back), std::move(why));
     case errc::node_lost: // it has ended this half-way
-      st.table.answered(back.trip, run_end::broken);
-      if (may_go_elsewhere(back))
-        return send_elsewhere(self, std::move(back), std::move(why));
-      break;
-    default: st.table.answered(back.trip, run_end::refused);
+      st.table.answered(back->trip, run_end::broken);
+      return make_up_for(self, std::move(*back), std::move(why));
+    default: st.table.answered(back->trip, run_end::refused); back->promise.deliver(std::move(why));
   }
-  back.promise.deliver(std::move(why));
 }
 
 /// When there is nobody who could have it, the answer is `unless`, if that says more.
@@ -91,15 +91,7 @@ void send(self_pointer self, remote_calls::entry what, caf::error unless) {
 void lose(balancer_state& st, worker_index worker, std::vector<remote_calls::entry>& lost) {
   st.workers[worker] = worker_actor{};
   st.table.remove(worker);
-  for (const auto ticket : st.away.sent_to(worker))
-    lost.push_back(st.away.take(ticket));
-}
-
-void make_up_for(self_pointer self, remote_calls::entry lost) {
-  if (may_go_elsewhere(lost))
-    send_elsewhere(self, std::move(lost), make_error(errc::node_lost));
-  else
-    lost.promise.deliver(make_error(errc::node_lost));
+  std::ranges::move(st.away.take_sent_to(worker), std::back_inserter(lost));
 }
 
 void meet(self_pointer self, const member& who) {
@@ -153,7 +145,7 @@ void learn(self_pointer self, const std::vector<member>& all) {
       st.table.report(*index, report_of(who));
   }
   for (auto& each : lost) // now that it is known who else is there
-    make_up_for(self, std::move(each));
+    make_up_for(self, std::move(each), make_error(errc::node_lost));
 }
 
 void hear_load(self_pointer self, const member& who) {
@@ -189,8 +181,7 @@ void say_alive(self_pointer self, uint64_t number) {
 void tick(self_pointer self) {
   auto& st = self->state;
   self->delayed_send(self, tick_interval, atom::tick::value);
-  for (const auto ticket : st.away.late(self->clock().now())) {
-    auto late = st.away.take(ticket);
+  for (auto& late : st.away.take_late(self->clock().now())) {
     st.table.answered(late.trip, run_end::refused);
     late.promise.deliver(make_error(errc::node_lost, "the worker has not answered in time: it may have run, so send it "
                                                      "again only if that does no harm"));

@@ -15,8 +15,8 @@ public:
   struct entry {
     invocation call;
     caf::typed_response_promise<outcome> promise;
-    caf::strong_actor_ptr sender;
-    bool told = false; ///< the sender knows that it waits
+    caf::strong_actor_ptr sender; ///< of one with a ticket
+    bool told = false;            ///< the sender knows that it waits
   };
 
   /// A number that no other one has had.

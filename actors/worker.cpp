@@ -51,7 +51,7 @@ void carry_out(self_pointer self, const sandbox_pool::start& what) {
 void carry_out(self_pointer self, const sandbox_pool::give& what) {
   auto& st = self->state;
   auto waiting = st.waiting.take(what.call);
-  if (!is_heard(self, waiting.call, waiting.sender)) {
+  if (!is_heard(self, waiting.sender)) {
     waiting.promise.deliver(make_error(errc::shutting_down));
     st.pool.idle(what.slot, {}, steady_clock::now());
     return;
@@ -185,9 +185,11 @@ enum class arrival : uint8_t { first, again };
 
 caf::result<outcome> take(self_pointer self, invocation& call, arrival which) {
   auto& st = self->state;
-  const auto sender = self->current_sender(); // before the promise, which takes it
+  const bool has_ticket = call.ticket != 0;
+  // Before the promise, which takes it.
+  const auto sender = has_ticket ? self->current_sender() : caf::strong_actor_ptr{};
   auto promise = self->make_response_promise<outcome>();
-  if (st.draining || !is_heard(self, call, sender)) {
+  if (st.draining || !is_heard(self, sender)) {
     promise.deliver(make_error(errc::shutting_down));
     return promise;
   }
@@ -208,7 +210,8 @@ caf::result<outcome> take(self_pointer self, invocation& call, arrival which) {
     known.function = call.function;
   st.waiting.put(ticket, {std::move(call), promise, sender});
   settle(self);
-  tell_waiting(self, ticket);
+  if (has_ticket)
+    tell_waiting(self, ticket);
   return promise;
 }
 

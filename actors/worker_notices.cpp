@@ -67,8 +67,8 @@ void hear_of_life(self_pointer self, uint64_t asked_ns) {
   found->heard_until = std::max(found->heard_until, time_of(asked_ns) + st.settings.silence_max);
 }
 
-bool is_heard(self_pointer self, const invocation& call, const caf::strong_actor_ptr& sender) {
-  if (call.ticket == 0 || !sender || is_here(self, sender))
+bool is_heard(self_pointer self, const caf::strong_actor_ptr& sender) {
+  if (!sender || is_here(self, sender))
     return true;
   const auto found = find(self->state, caf::actor_cast<caf::actor_addr>(sender));
   return found != self->state.followers.end() && steady_clock::now() < found->heard_until;
@@ -76,7 +76,7 @@ bool is_heard(self_pointer self, const invocation& call, const caf::strong_actor
 
 void tell_waiting(self_pointer self, call_ticket ticket) {
   auto* waiting = self->state.waiting.find(ticket);
-  if (waiting == nullptr || waiting->call.ticket == 0 || !waiting->sender)
+  if (waiting == nullptr || !waiting->sender)
     return;
   waiting->told = true;
   self->send(caf::actor_cast<dispatcher_actor>(waiting->sender), atom::queued::value, waiting->call.ticket);

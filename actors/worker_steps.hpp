@@ -40,9 +40,9 @@ void hear_of_life(self_pointer self, uint64_t asked_ns);
 /// Asks all balancers for a sign of life, once it is time.
 void ask_for_life(self_pointer self);
 
-/// Whether whoever sent the invocation that is being handled still listens. A worker that was frozen or cut off for so
-/// long that others may have its invocations by now must not begin them.
-bool is_heard(self_pointer self, const invocation& call, const caf::strong_actor_ptr& sender);
+/// Whether whoever sent an invocation with a ticket still listens; without a ticket there is no sender. A worker that
+/// was frozen or cut off for so long that others may have its invocations by now must not begin them.
+bool is_heard(self_pointer self, const caf::strong_actor_ptr& sender);
 
 /// Tells the sender of an invocation that could not be begun at once.
 void tell_waiting(self_pointer self, call_ticket ticket);

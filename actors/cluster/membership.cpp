@@ -15,7 +15,6 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
-using std::chrono::steady_clock;
 using namespace member_parts;
 
 constexpr auto tick_interval = 250ms;
@@ -93,7 +92,7 @@ bool spawns_workers(const membership_state& st) {
 void spawn_worker(self_pointer self, const std::string& name) {
   auto& st = self->state;
   auto& peer = st.peers.at(name);
-  peer.spawning_until = steady_clock::now() + spawn_time_max;
+  peer.spawning_until = self->clock().now() + spawn_time_max;
   const auto node = caf::actor_cast<caf::strong_actor_ptr>(peer.membership)->node();
   // Its handle comes with the node's next announcement.
   self
@@ -113,7 +112,7 @@ void spawn_missing_workers(self_pointer self) {
     return;
   for (const auto& [name, peer] : self->state.peers)
     if (peer.what.roles.worker && !peer.what.worker && !peer.what.draining
-        && peer.spawning_until <= steady_clock::now())
+        && peer.spawning_until <= self->clock().now())
       spawn_worker(self, name);
 }
 
