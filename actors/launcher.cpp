@@ -2,6 +2,8 @@
 
 #include "config/errc.hpp"
 
+#include <algorithm>
+
 namespace troupe {
 
 namespace {
@@ -10,6 +12,8 @@ using self_pointer = launcher_actor::stateful_pointer<launcher_state>;
 
 /// After a launch or an end nothing is prepared for that long: what has just been launched needs the cores now.
 constexpr auto quiet_time = std::chrono::milliseconds{5};
+/// Nor while what was launched is not ready yet, unless that takes longer.
+constexpr auto starting_time_max = std::chrono::milliseconds{200};
 /// Until the next look at what a zygote does by itself.
 constexpr auto wait_time = std::chrono::milliseconds{20};
 /// After what could not be prepared.
@@ -34,10 +38,19 @@ void go_on(self_pointer self, handlers::preparation last) {
 /// One part at a time, so that a launch that comes meanwhile goes first.
 void prepare(self_pointer self) {
   auto& st = self->state;
-  if (const auto left = st.quiet_from - std::chrono::steady_clock::now(); left > left.zero())
-    self->delayed_send(self, left, atom::prepare::value);
+  const auto now = std::chrono::steady_clock::now();
+  const bool starting = st.starting.use_count() > 1 && now < st.launched + starting_time_max;
+  const auto from = std::max(st.quiet_from, starting ? now + quiet_time : now);
+  if (from > now)
+    self->delayed_send(self, from - now, atom::prepare::value);
   else
     go_on(self, st.factory->prepare_one());
+}
+
+process_ptr own(launcher_state& st, handlers::sandbox_process process) {
+  process.starting = st.starting;
+  st.launched = std::chrono::steady_clock::now();
+  return std::make_shared<handlers::sandbox_process>(std::move(process));
 }
 
 } // namespace
@@ -65,7 +78,7 @@ launcher_actor::behavior_type launcher(self_pointer self, std::shared_ptr<handle
       prepare_later(self);
       if (!process)
         return std::move(process.error());
-      return std::make_shared<handlers::sandbox_process>(std::move(*process));
+      return own(self->state, std::move(*process));
     },
     [self](atom::examine, const process_ptr& process) {
       const auto unfit = self->state.factory->examine(*process);

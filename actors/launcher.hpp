@@ -38,8 +38,10 @@ handlers::sandbox_spec spec_of(const function_version& function, std::string bun
 
 struct launcher_state {
   std::shared_ptr<handlers::sandbox_factory> factory;
-  bool preparing = false;                           ///< a prepare message is under way
-  std::chrono::steady_clock::time_point quiet_from; ///< from then on, parts may be prepared
+  bool preparing = false;                                          ///< a prepare message is under way
+  std::chrono::steady_clock::time_point quiet_from;                ///< from then on, parts may be prepared
+  std::shared_ptr<const void> starting = std::make_shared<char>(); ///< held by all that are not ready yet
+  std::chrono::steady_clock::time_point launched;                  ///< the latest of those
   static inline const char* name = "launcher";
 };
 

@@ -1,15 +1,12 @@
 #include "actors/sandbox.hpp"
 
+#include "actors/process_watch.hpp"
 #include "config/errc.hpp"
+#include "handlers/sandbox/process.hpp"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 
 namespace troupe {
 
@@ -27,42 +24,6 @@ enum class reason : uint8_t {
   timed_out,   ///< the run or the init took too long
   load_failed, ///< loading the handler raised
 };
-
-/// The CPU time of a process, read from outside, so that a handler cannot lie about it. The clock's id is made as
-/// clock_getcpuclockid(3) makes it, without its system call.
-std::chrono::nanoseconds cpu_time(int pid) {
-  const auto clock = static_cast<clockid_t>((~static_cast<unsigned>(pid) << 3) | 2);
-  timespec t{};
-  if (clock_gettime(clock, &t) != 0)
-    return {};
-  return std::chrono::seconds{t.tv_sec} + std::chrono::nanoseconds{t.tv_nsec};
-}
-
-/// How long the first thread of a process has waited for a core since it began; zero when the machine does not say. The
-/// file has the time on cores before it, but only as of the kernel's latest look.
-std::chrono::nanoseconds core_wait(int pid) {
-  char path[32];
-  std::snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
-  const unique_fd file{::open(path, O_RDONLY | O_CLOEXEC)};
-  char text[64];
-  const ssize_t n = file ? ::read(file.get(), text, sizeof text) : 0;
-  const char* end = text + std::max<ssize_t>(n, 0);
-  const char* space = std::find<const char*>(text, end, ' ');
-  uint64_t waited = 0;
-  if (space != end)
-    std::from_chars(space + 1, end, waited);
-  return std::chrono::nanoseconds{waited};
-}
-
-/// What a file of the cgroup says; 0 when there is none.
-uint64_t bytes_in(const unique_fd& file) {
-  char text[24];
-  const ssize_t n = file ? pread(file.get(), text, sizeof text, 0) : 0;
-  uint64_t bytes = 0;
-  if (n > 0)
-    std::from_chars(text, text + n, bytes);
-  return bytes;
-}
 
 // -- standing still --------------------------------------------------------------------------------------------------
 
@@ -223,6 +184,8 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
     if (why != reason::stopped)
       spdlog::warn("the template of {} has ended: its sandboxes load the handler themselves",
                    st.settings.function->config.name);
+  } else if (!death.never_set_up.empty()) {
+    last.never_set_up = death.never_set_up;
   } else if (!st.has_run && why != reason::stopped) {
     // Also when it was ready and broke before it was given anything: or whoever waits would wait for one after another.
     const auto init = steady_clock::now() - st.settings.launched;
@@ -244,14 +207,8 @@ void leave(self_pointer self) {
   self->quit();
 }
 
-void end(self_pointer self, reason why, const std::string& document = {}) {
+void bury(self_pointer self, reason why, phase was, const std::string& document) {
   auto& st = self->state;
-  if (st.now == phase::stopping || st.now == phase::gone)
-    return;
-  const auto was = std::exchange(st.now, phase::stopping);
-  st.link->stop_listening();
-  if (was == phase::busy)
-    measure(st, invocation_status::crash);
   self->request(st.settings.launcher, caf::infinite, atom::bury::value, st.process)
     .then([self, why, was, document](const handlers::sandbox_death& death) { depart(self, why, was, document, death); },
           [self, why, was, document](const caf::error& error) {
@@ -259,6 +216,38 @@ void end(self_pointer self, reason why, const std::string& document = {}) {
                           what_of(error));
             depart(self, why, was, document, {});
           });
+}
+
+/// Kills the process, whose end will be heard of. False when it cannot be watched.
+bool kill(sandbox_state& st) {
+  if (!st.process->pidfd || !st.link->await_end(st.process->pidfd))
+    return false;
+  st.process->standstill.thaw(); // or it would not see the signal (v1)
+  handlers::send_kill(st.process->pidfd.get());
+  st.link->set_deadline(steady_clock::now() + limits::kill_time_max);
+  return true;
+}
+
+void end(self_pointer self, reason why, const std::string& document = {}) {
+  auto& st = self->state;
+  if (st.now == phase::stopping || st.now == phase::gone)
+    return;
+  const auto was = std::exchange(st.now, phase::stopping);
+  st.process->starting.reset();
+  st.link->stop_listening();
+  if (was == phase::busy)
+    measure(st, invocation_status::crash);
+  // The launcher would wait for the end, and with it whoever wants a sandbox. A template's end may take its help.
+  if (!is_template(st) && kill(st))
+    st.bury = [self, why, was, document] { bury(self, why, was, document); };
+  else
+    bury(self, why, was, document);
+}
+
+/// The process has ended, or that takes so long that the launcher has to see to it.
+void finish_end(sandbox_state& st) {
+  if (const auto todo = std::exchange(st.bury, {}))
+    todo();
 }
 
 void stop(self_pointer self) {
@@ -295,6 +284,7 @@ void offer_copies(self_pointer self) {
 /// The handler is loaded.
 void start_serving(self_pointer self) {
   auto& st = self->state;
+  st.process->starting.reset();
   if (is_template(st)) {
     offer_copies(self);
     return;
@@ -308,7 +298,9 @@ void start_serving(self_pointer self) {
 /// The time that the link was told to watch has passed, for one phase or the other.
 void pass_deadline(self_pointer self) {
   auto& st = self->state;
-  if (st.now == phase::idle)
+  if (st.now == phase::stopping)
+    finish_end(st);
+  else if (st.now == phase::idle)
     freeze(self);
   else if (steady_clock::now() >= st.deadline) // or the time of rest was meant, and a run has begun since
     end(self, reason::timed_out);
@@ -337,6 +329,7 @@ sandbox_link::events events_for(self_pointer self) {
     .on_reply = [to](sandbox_reply reply) { caf::anon_send(to, atom::frame::value, std::move(reply)); },
     .on_closed = [to] { caf::anon_send(to, atom::closed::value); },
     .on_deadline = [to] { caf::anon_send(to, atom::deadline::value); },
+    .on_ended = [to] { caf::anon_send(to, atom::gone::value); },
   };
 }
 
@@ -374,6 +367,7 @@ sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings setting
     [self](atom::frame, sandbox_reply& reply) { take_reply(self, reply); },
     [self](atom::closed) { end(self, reason::closed); },
     [self](atom::deadline) { pass_deadline(self); },
+    [self](atom::gone) { finish_end(self->state); },
   };
 }
 

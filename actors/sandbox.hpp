@@ -9,8 +9,10 @@
 #include "actors/sandbox_pool.hpp"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace troupe {
 
@@ -28,6 +30,7 @@ struct sandbox_end {
   uuid revision;
   std::optional<usage_record> record; ///< of the invocation it died with
   std::optional<failed_start> failed;
+  std::string never_set_up{}; ///< why it never came to run its function's code; empty when it did
 };
 
 } // namespace troupe
@@ -56,9 +59,9 @@ using worker_inner = worker_actor::extend<
   // To itself: time has passed; the number tells the tick that was asked for last.
   caf::reacts_to<atom::tick, uint64_t>>;
 
-/// What a sandbox hears from its own link.
+/// What a sandbox hears from its own link; `gone`: the process that was killed has ended.
 using sandbox_inner = sandbox_actor::extend<caf::reacts_to<atom::frame, sandbox_reply>, caf::reacts_to<atom::closed>,
-                                            caf::reacts_to<atom::deadline>>;
+                                            caf::reacts_to<atom::deadline>, caf::reacts_to<atom::gone>>;
 
 struct sandbox_settings {
   boost::asio::io_context* io = nullptr; ///< of the io thread
@@ -89,6 +92,7 @@ struct sandbox_state {
   process_ptr process;
   std::shared_ptr<sandbox_link> link;
   phase now = phase::starting;
+  std::function<void()> bury;      ///< what is left to do once the process has ended
   bool orphaned = false;           ///< its worker has ended
   std::chrono::nanoseconds init{}; ///< of the sandbox, until its first run has taken it
   bool has_run = false;            ///< anything at all

@@ -3,6 +3,7 @@
 #include "config/limits.hpp"
 
 #include <boost/asio/buffer.hpp>
+#include <fcntl.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -31,6 +32,7 @@ sandbox_link::sandbox_link(asio::io_context& io, handlers::sandbox_process& proc
   : to_handler_{io, process.events.release()},
     from_handler_{io, process.answers.release()},
     log_{io, process.log.release()},
+    ending_{io},
     timer_{io},
     events_{std::move(to)},
     in_(read_buffer_bytes, '\0') {
@@ -190,12 +192,28 @@ void sandbox_link::stop_listening() {
   deadline_ = never;
 }
 
+bool sandbox_link::await_end(const unique_fd& process) {
+  unique_fd watched{::fcntl(process.get(), F_DUPFD_CLOEXEC, 0)};
+  error_code problem;
+  if (watched)
+    ending_.assign(watched.get(), problem);
+  if (!watched || problem)
+    return false;
+  watched.release();
+  ending_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](error_code ec) {
+    if (!ec && !self->closed_)
+      self->events_.on_ended();
+  });
+  return true;
+}
+
 void sandbox_link::close() {
   closed_ = true;
   error_code ignored;
   to_handler_.close(ignored);
   from_handler_.close(ignored);
   log_.close(ignored);
+  ending_.close(ignored);
   timer_.cancel();
   events_ = {};
 }

@@ -29,6 +29,7 @@ public:
     std::function<void(sandbox_reply)> on_reply;
     std::function<void()> on_closed; ///< the process closed a pipe, or sent what is no frame; may come twice
     std::function<void()> on_deadline;
+    std::function<void()> on_ended; ///< the process that is awaited has ended
   };
 
   static std::shared_ptr<sandbox_link> make(boost::asio::io_context& io, handlers::sandbox_process& process, events to);
@@ -44,8 +45,11 @@ public:
   /// costs a system call.
   std::string take_log();
 
-  /// No reply, end or deadline is reported any more; the log can still be taken.
+  /// No reply or deadline is reported any more; the log can still be taken.
   void stop_listening();
+
+  /// Reports the end of a process, a child of the node. False when it cannot be watched.
+  bool await_end(const unique_fd& process);
 
   void close();
 
@@ -68,6 +72,7 @@ private:
   pipe_end to_handler_;
   pipe_end from_handler_;
   pipe_end log_;
+  pipe_end ending_; ///< not a pipe's: a pidfd, while its end is awaited
   timer timer_;
   events events_;
   std::chrono::steady_clock::time_point deadline_ = never;

@@ -15,7 +15,10 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 constexpr auto hold_interval = 2ms; ///< between looks at a queue that waits for time to pass
-constexpr auto sweep_interval = 1s; ///< between looks at idle sandboxes
+/// Between looks at idle sandboxes.
+steady_clock::duration sweep_interval(const worker_state& st) {
+  return std::clamp<steady_clock::duration>(st.settings.idle_timeout / 4, 10ms, 1s);
+}
 
 // -- records ---------------------------------------------------------------------------------------------------------
 
@@ -88,7 +91,7 @@ void tick_soon(self_pointer self) {
   auto delay = steady_clock::duration::max();
   const auto now = steady_clock::now();
   if (!st.pool.empty() || st.draining)
-    delay = sweep_interval;
+    delay = sweep_interval(st);
   if (st.draining && st.drain_until > now)
     delay = std::min<steady_clock::duration>(delay, st.drain_until - now);
   if (!st.records.empty())
@@ -125,7 +128,7 @@ void tick(self_pointer self, uint64_t number) {
   for (const auto& late : expired)
     turn_away(self, late.call, late.reason);
   if (now >= st.next_sweep) {
-    st.next_sweep = now + sweep_interval;
+    st.next_sweep = now + sweep_interval(st);
     st.pool.stop_idle_since(now - st.settings.idle_timeout);
   }
   if (now >= st.drain_until)
@@ -222,6 +225,8 @@ void bid_farewell(self_pointer self, sandbox_end& last) {
   self->send(std::exchange(st.sandboxes[last.slot], {}).actor, atom::stop::value);
   st.pool.gone(last.slot, steady_clock::now());
   tell_remaining(self, last.revision);
+  if (!last.never_set_up.empty())
+    set_up_failed(self, last);
   if (last.failed)
     answer_failed_start(self, last.revision, *last.failed);
   settle(self);

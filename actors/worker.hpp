@@ -28,7 +28,8 @@ struct worker_state {
   /// What the worker knows of a revision as long as it has sandboxes or waiting invocations.
   struct revision {
     function_ptr function;
-    std::string bundle_dir; ///< empty until the store has told
+    std::string bundle_dir;     ///< empty until the store has told
+    bool set_up_failed = false; ///< of its latest sandbox that was not set up: one who waits for the next may be told
   };
 
   /// A sandbox's actor and its process; empty while it is starting or vacant.

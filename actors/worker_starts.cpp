@@ -9,23 +9,29 @@ namespace {
 
 using std::chrono::steady_clock;
 
+void fail_one_waiting(worker_state& st, const uuid& revision, caf::error why) {
+  if (const auto ticket = st.pool.take_waiting(revision))
+    st.waiting.fail(*ticket, std::move(why));
+}
+
+/// What one who waits is told. What the machine does not offer, its operator can change: that is told. What went wrong
+/// inside is logged only. A bundle that cannot be had now may be had later.
+caf::error told_of(const caf::error& why) {
+  switch (code_of(why)) {
+    case errc::unavailable: return make_error(errc::unavailable, "the function's code is not here: " + what_of(why));
+    case errc::not_supported: return make_error(errc::sandbox_failed, what_of(why));
+    default: return make_error(errc::sandbox_failed, "the sandbox could not be started");
+  }
+}
+
 void start_failed(self_pointer self, const sandbox_pool::start& what, const caf::error& why) {
   auto& st = self->state;
   const bool for_copies = what.role == handlers::sandbox_role::its_template;
   spdlog::error("no {} for {}: {}", for_copies ? "template" : "sandbox",
                 st.revisions[what.revision].function->config.name, what_of(why));
   st.pool.gone(what.slot, steady_clock::now());
-  // Without a template those who wait get sandboxes all the same.
-  if (const auto ticket = for_copies ? std::nullopt : st.pool.take_waiting(what.revision)) {
-    // What the machine does not offer, its operator can change: that is told. What went wrong inside is logged only.
-    // A bundle that cannot be had now may be had later.
-    const bool lacking = code_of(why) == errc::not_supported;
-    if (code_of(why) == errc::unavailable)
-      st.waiting.fail(*ticket, make_error(errc::unavailable, "the function's code is not here: " + what_of(why)));
-    else
-      st.waiting.fail(*ticket,
-                      make_error(errc::sandbox_failed, lacking ? what_of(why) : "the sandbox could not be started"));
-  }
+  if (!for_copies) // Without a template those who wait get sandboxes all the same.
+    fail_one_waiting(st, what.revision, told_of(why));
   settle(self);
   forget_unused(self);
 }
@@ -79,6 +85,17 @@ void start(self_pointer self, const sandbox_pool::start& what) {
         launch(self, what);
       },
       [self, what](const caf::error& why) { start_failed(self, what, why); });
+}
+
+void set_up_failed(self_pointer self, const sandbox_end& last) {
+  auto& st = self->state;
+  const auto known = st.revisions.find(last.revision);
+  if (known == st.revisions.end())
+    return;
+  spdlog::error("a sandbox of {} failed: {}", known->second.function->config.name, last.never_set_up);
+  known->second.set_up_failed = !known->second.set_up_failed;
+  if (!known->second.set_up_failed)
+    fail_one_waiting(st, last.revision, told_of(make_error(errc::sandbox_failed)));
 }
 
 void answer_failed_start(self_pointer self, const uuid& revision, failed_start& failed) {

@@ -23,6 +23,10 @@ void keep(self_pointer self, usage_record&& record);
 /// Has a sandbox made.
 void start(self_pointer self, const sandbox_pool::start& what);
 
+/// A sandbox was not set up, which is the node's failure and not the function's: there is another attempt, and only
+/// when that fails, too, one who waits is told.
+void set_up_failed(self_pointer self, const sandbox_end& last);
+
 /// A handler that did not load answers one of those who waited for it.
 void answer_failed_start(self_pointer self, const uuid& revision, failed_start& failed);
 

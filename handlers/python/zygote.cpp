@@ -244,7 +244,7 @@ void zygote::run_child(const zygote_request& request, const std::vector<unique_f
   after_fork_child();
   if (!reseed())
     give_up("make random numbers of its own");
-  if (!launch_waits(cage_set_up) && !warm_up())
+  if (request.rehearse && !launch_waits(cage_set_up) && !warm_up())
     give_up("warm up");
   auto launch = receive_launch(cage_set_up);
   if (!launch && errno == 0)

@@ -16,9 +16,13 @@ caf::error failed(std::string what) {
 
 caf::expected<control_channel::answer> control_channel::ask(const zygote_request& request, std::span<const int> fds,
                                                             reply_kind expected) {
-  if (!wire::send_message(socket_.get(), bytes_of(request), fds))
-    return lose("it takes no requests");
+  if (auto err = send(request, fds))
+    return err;
   return receive(expected, reply_time_);
+}
+
+caf::error control_channel::send(const zygote_request& request, std::span<const int> fds) {
+  return wire::send_message(socket_.get(), bytes_of(request), fds) ? caf::error{} : lose("it takes no requests");
 }
 
 caf::expected<control_channel::answer> control_channel::receive(reply_kind expected, std::chrono::milliseconds limit) {

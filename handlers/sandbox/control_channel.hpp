@@ -34,7 +34,10 @@ public:
   /// side says has failed, or why the channel is lost.
   caf::expected<answer> ask(const zygote_request& request, std::span<const int> fds, reply_kind expected);
 
-  /// Waits for a message that the other side sends by itself.
+  /// The first half of `ask`.
+  caf::error send(const zygote_request& request, std::span<const int> fds);
+
+  /// Waits for a message: one that the other side sends by itself, or the other half of `ask`.
   caf::expected<answer> receive(reply_kind expected, std::chrono::milliseconds limit);
 
   /// Gives the other side up. The error for that reason.

@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include <sys/stat.h>
@@ -101,8 +103,9 @@ caf::error zygote_factory::try_a_sandbox() {
   auto process = launch(spec);
   if (!process)
     return process.error();
+  auto problem = wait_for_set_up(live_.at(process->slot).set_up);
   bury(std::move(*process));
-  return {};
+  return problem;
 }
 
 caf::error zygote_factory::ensure_zygote() {
@@ -110,6 +113,7 @@ caf::error zygote_factory::ensure_zygote() {
     return {};
   if (zygote_)
     spdlog::warn("the zygote is gone; starting another");
+  collect_ahead();
   discard_dead_blanks(); // before whatever is left of the zygote's is waited for
   zygote_.reset();
   auto started =
@@ -123,7 +127,7 @@ caf::error zygote_factory::ensure_zygote() {
   return {};
 }
 
-caf::error zygote_factory::open_ways_in(cell& place) const {
+caf::error zygote_factory::open_group(cell& place) {
   auto birthplace = place.group.open_birthplace();
   if (!birthplace)
     return birthplace.error();
@@ -132,6 +136,7 @@ caf::error zygote_factory::open_ways_in(cell& place) const {
     return joins.error();
   place.birthplace = std::move(*birthplace);
   place.joins = std::move(*joins);
+  place.views = {place.group.open_memory_peak(), place.group.open_memory_now(), place.group.open_freezer()};
   return {};
 }
 
@@ -144,8 +149,8 @@ caf::expected<zygote_factory::cell> zygote_factory::make_cell(cgroup_entry how) 
     return group.error();
   if (auto err = group->limit({.memory_mb = limits::memory_mb_default})) // ahead, for most functions
     return err;
-  cell result{slot, std::move(*group), {}, {}, nullptr, 0, 0};
-  if (auto err = open_ways_in(result))
+  cell result{.slot = slot, .group = std::move(*group)};
+  if (auto err = open_group(result))
     return err;
   free_slots_.pop_back();
   return result;
@@ -165,7 +170,9 @@ void zygote_factory::take_back(cell used) {
     return leave_shell(std::move(used));
   used.guard.reset();
   used.pid = 0;
-  if (ready_.size() < settings_.pool_target && used.group.recycle() && !open_ways_in(used)) {
+  used.bundle_dir.clear();
+  used.set_up.reset();
+  if (ready_.size() < settings_.recycled_max && used.group.recycle() && !open_group(used)) {
     used.oom_kills_before = used.group.oom_kills();
     ready_.push_back(std::move(used));
     return;
@@ -194,6 +201,7 @@ void zygote_factory::keep_blanks(bool wanted) {
   blanks_wanted_ = wanted;
   if (wanted)
     return;
+  collect_ahead();
   for (auto* pool : {&blanks_, &connected_}) {
     for (auto& each : std::exchange(*pool, {}))
       discard(std::move(each));
@@ -203,6 +211,7 @@ void zygote_factory::keep_blanks(bool wanted) {
 }
 
 preparation zygote_factory::prepare_one() {
+  collect_ahead();
   discard_dead_blanks();
   free_occupied();
   const auto result = try_to_prepare_one();
@@ -212,24 +221,27 @@ preparation zygote_factory::prepare_one() {
   return preparation::failed;
 }
 
-/// For the first burst on a node with little to do all of them are worth their memory. Sandboxes that are there serve
-/// the next burst themselves: the more of them, the fewer blank ones are made anew.
-size_t zygote_factory::wanted_blanks() const noexcept {
-  constexpr size_t live_for_one = 4;
-  const size_t replaced = live_.size() / live_for_one;
+/// For the first burst on a node with little to do all of them are worth their memory. A function that has many
+/// sandboxes serves its next burst itself: the more of those, the fewer blank ones are made anew.
+size_t zygote_factory::wanted_blanks() const {
+  constexpr size_t further_for_one = 4;
+  std::set<std::string_view> bundles;
+  for (const auto& [slot, place] : live_)
+    bundles.insert(place.bundle_dir);
+  const size_t replaced = (live_.size() - bundles.size()) / further_for_one;
   return settings_.blank_target - std::min<size_t>(settings_.blank_target, replaced);
 }
 
 caf::expected<preparation> zygote_factory::try_to_prepare_one() {
   if (blanks_wanted_ && blanks_.size() < wanted_blanks()) {
-    auto made = make_blank();
+    auto made = make_blank(true);
     if (!made)
       return std::move(made.error());
     blanks_.push_back(std::move(*made));
     return preparation::made;
   }
   if (blanks_wanted_ && egress_ && connected_.size() < std::min<size_t>(settings_.blank_target, limits::egress_ready)) {
-    auto made = make_blank();
+    auto made = make_blank(true);
     if (!made)
       return std::move(made.error());
     auto ready = connected(std::move(*made));
@@ -281,6 +293,9 @@ sandbox_death zygote_factory::bury(sandbox_process process) {
   const cell& place = is_template ? home->second.place : entry->second;
   sandbox_death death = death_of(*end, place.group.oom_kills() > place.oom_kills_before);
   death.memory_peak_bytes = place.group.memory_peak_bytes();
+  if (place.set_up)
+    if (const auto problem = wait_for_set_up(place.set_up))
+      death.never_set_up = what_of(problem);
   if (is_template) {
     bury_template(home->second);
     return death;

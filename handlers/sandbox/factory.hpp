@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace troupe::handlers {
@@ -42,17 +43,27 @@ public:
   preparation prepare_one() override;
 
 private:
+  /// What whoever owns a sandbox watches of its group.
+  struct windows {
+    unique_fd memory_peak;
+    unique_fd memory_now;
+    freezer standstill;
+  };
+
   struct cell {
     uint32_t slot = 0;
     sandbox_cgroup group;
-    unique_fd birthplace; ///< this and `joins` are open while it is ready
-    std::vector<unique_fd> joins;
-    std::shared_ptr<keeper> guard;
+    unique_fd birthplace{}; ///< this, `joins` and `windows` are open while it is ready
+    std::vector<unique_fd> joins{};
+    windows views{};
+    std::shared_ptr<keeper> guard{};
     int pid = 0;
     uint64_t oom_kills_before = 0;
     unique_fd holder{}; ///< a pidfd, when the sandbox lives in a shell
     int holder_id = 0;
     std::optional<uint32_t> of_template{}; ///< and the slot of the template inside whose shell that is
+    std::string bundle_dir{};              ///< of its function, once it has one
+    unique_fd set_up{};                    ///< the node's end, while the child may have something to report
   };
 
   struct blank {
@@ -78,14 +89,18 @@ private:
   std::string mount_point() const { return settings_.run_dir + "/root"; }
   caf::error try_a_sandbox();
   caf::error ensure_zygote();
-  caf::error open_ways_in(cell& place) const;
+  static caf::error open_group(cell& place);
   caf::expected<cell> make_cell(cgroup_entry how = cgroup_entry::birth);
   caf::expected<cell> take_cell();
   void take_back(cell used);
   void drop(cell unused);
   void free_occupied();
-  caf::expected<blank> make_blank();
-  caf::expected<blank> make_blank_in(cell place, zygote_process& from);
+  caf::expected<blank> begin_blank(cell place, zygote_process& from, bool rehearse);
+  caf::expected<blank> finish_blank(blank begun, zygote_process& from);
+  caf::error begin_ahead(bool rehearse);
+  caf::expected<blank> finish_ahead();
+  void collect_ahead();
+  caf::expected<blank> make_blank(bool rehearse);
   caf::expected<blank> take_blank(network reach);
   caf::expected<blank> take_for(const sandbox_spec& spec);
   caf::error ensure_egress();
@@ -94,13 +109,13 @@ private:
   std::optional<blank> take_first(std::list<blank>& of);
   void discard_dead(blank dead);
   void discard_dead_blanks();
-  size_t wanted_blanks() const noexcept;
+  size_t wanted_blanks() const;
   caf::expected<preparation> try_to_prepare_one();
   caf::expected<preparation> tend();
   void discard(blank unused);
   caf::error give(blank& to, const sandbox_spec& spec, int bundle);
   caf::error wait_for_set_up(const unique_fd& set_up);
-  sandbox_process hand_over(blank done);
+  sandbox_process hand_over(blank done, const sandbox_spec& spec);
   caf::expected<sandbox_process> launch_from_blank(const sandbox_spec& spec);
 
   static sandbox_process describe(blank& done);
@@ -138,6 +153,7 @@ private:
   std::vector<cell> ready_;
   std::list<cell> occupied_;               ///< somebody is still in the group
   std::list<blank> blanks_;                ///< the oldest first
+  std::optional<blank> ahead_;             ///< one more that the zygote is making
   std::list<blank> connected_;             ///< the same with a way out
   std::unique_ptr<egress_network> egress_; ///< once a function has asked for it
   caf::error egress_problem_;              ///< why it could not be made, and until when that is not tried again

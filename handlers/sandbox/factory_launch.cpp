@@ -30,16 +30,46 @@ launch_request request_of(const sandbox_spec& spec) {
           .environment = spec.environment};
 }
 
-caf::expected<zygote_factory::blank> zygote_factory::make_blank() {
+/// From the bare zygote. One that will wait for its function is to `rehearse` what it will do then.
+caf::expected<zygote_factory::blank> zygote_factory::make_blank(bool rehearse) {
+  collect_ahead();
+  if (auto err = begin_ahead(rehearse))
+    return err;
+  return finish_ahead();
+}
+
+/// So that the zygote works on the next one while the last one is launched. Nobody waits for it yet.
+caf::error zygote_factory::begin_ahead(bool rehearse) {
   if (auto err = ensure_zygote())
     return err;
   auto place = take_cell();
   if (!place)
     return place.error();
-  return make_blank_in(std::move(*place), *zygote_);
+  auto begun = begin_blank(std::move(*place), *zygote_, rehearse);
+  if (!begun)
+    return begun.error();
+  ahead_.emplace(std::move(*begun));
+  return {};
 }
 
-caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place, zygote_process& from) {
+caf::expected<zygote_factory::blank> zygote_factory::finish_ahead() {
+  blank begun = std::move(*ahead_);
+  ahead_.reset();
+  return finish_blank(std::move(begun), *zygote_);
+}
+
+/// What was begun and not wanted is a blank one like others.
+void zygote_factory::collect_ahead() {
+  if (!ahead_)
+    return;
+  if (auto made = finish_ahead())
+    blanks_.push_back(std::move(*made));
+  else
+    spdlog::warn("making a sandbox ahead failed: {}", what_of(made.error()));
+}
+
+/// Without its process yet.
+caf::expected<zygote_factory::blank> zygote_factory::begin_blank(cell place, zygote_process& from, bool rehearse) {
   auto ends = make_ends();
   if (!ends) {
     take_back(std::move(place));
@@ -50,22 +80,29 @@ caf::expected<zygote_factory::blank> zygote_factory::make_blank_in(cell place, z
     fds.push_back(place.birthplace.get());
   for (const unique_fd& join : place.joins)
     fds.push_back(join.get());
-  auto child = from.launch(
-    {
-      .kind = request_kind::launch,
-      .ids = ids_.of_sandbox(place.slot),
-      .has_birthplace = static_cast<bool>(place.birthplace),
-    },
-    fds);
-  if (!child) {
+  const zygote_request request{.kind = request_kind::launch,
+                               .ids = ids_.of_sandbox(place.slot),
+                               .has_birthplace = static_cast<bool>(place.birthplace),
+                               .rehearse = rehearse};
+  if (auto err = from.begin_launch(request, fds)) {
     take_back(std::move(place));
-    return child.error();
+    return err;
   }
   place.joins.clear();
   place.birthplace.reset();
   place.guard = from.shared_keeper();
-  place.pid = child->pid;
-  return blank{std::move(place), std::move(child->pidfd), std::move(ends->ours)};
+  return blank{std::move(place), {}, std::move(ends->ours)};
+}
+
+caf::expected<zygote_factory::blank> zygote_factory::finish_blank(blank begun, zygote_process& from) {
+  auto child = from.finish_launch();
+  if (!child) {
+    take_back(std::move(begun.place));
+    return child.error();
+  }
+  begun.place.pid = child->pid;
+  begun.process = std::move(child->pidfd);
+  return begun;
 }
 
 /// The oldest that lives.
@@ -73,7 +110,7 @@ std::optional<zygote_factory::blank> zygote_factory::take_first(std::list<blank>
   while (!of.empty()) {
     blank oldest = std::move(of.front());
     of.pop_front();
-    if (is_running(oldest.process.get()))
+    if (oldest.place.guard->running() && is_running(oldest.process.get()))
       return oldest;
     discard_dead(std::move(oldest));
   }
@@ -88,9 +125,11 @@ caf::expected<zygote_factory::blank> zygote_factory::take_blank(network reach) {
     if (auto waiting = take_first(connected_))
       return std::move(*waiting);
   }
+  if (blanks_.empty())
+    collect_ahead();
   if (auto waiting = take_first(blanks_))
     return reach == network::egress ? connected(std::move(*waiting)) : caf::expected<blank>{std::move(*waiting)};
-  auto made = make_blank();
+  auto made = make_blank(false);
   return made && reach == network::egress ? connected(std::move(*made)) : std::move(made);
 }
 
@@ -102,7 +141,8 @@ caf::expected<zygote_factory::blank> zygote_factory::take_for(const sandbox_spec
   auto place = take_cell();
   if (!place)
     return place.error();
-  auto made = make_blank_in(std::move(*place), *from);
+  auto begun = begin_blank(std::move(*place), *from, false);
+  auto made = begun ? finish_blank(std::move(*begun), *from) : std::move(begun);
   return made && spec.reach == network::egress ? connected(std::move(*made)) : std::move(made);
 }
 
@@ -172,14 +212,14 @@ void zygote_factory::discard(blank unused) {
   live_.emplace(slot, std::move(unused.place));
 }
 
-/// Makes it the sandbox of that function; it is inside its cage when this returns no error.
+/// Makes it the sandbox of that function. What comes of that it reports on its set-up socket.
 caf::error zygote_factory::give(blank& to, const sandbox_spec& spec, int bundle) {
   if (auto err = to.place.group.limit({.memory_mb = spec.memory_mb}))
     return err;
   const int fds[] = {bundle};
   // It fails when the process has ended, and that has left a report.
   wire::send_message(to.ends.set_up.get(), encode(request_of(spec)), fds);
-  return wait_for_set_up(to.ends.set_up);
+  return {};
 }
 
 caf::error zygote_factory::wait_for_set_up(const unique_fd& set_up) {
@@ -201,13 +241,14 @@ sandbox_process zygote_factory::describe(blank& done) {
           .events = std::move(done.ends.events),
           .answers = std::move(done.ends.answers),
           .log = std::move(done.ends.log),
-          .memory_peak = done.place.group.open_memory_peak(),
-          .memory_now = done.place.group.open_memory_now(),
-          .standstill = done.place.group.open_freezer()};
+          .memory_peak = std::move(done.place.views.memory_peak),
+          .memory_now = std::move(done.place.views.memory_now),
+          .standstill = std::move(done.place.views.standstill)};
 }
 
-sandbox_process zygote_factory::hand_over(blank done) {
+sandbox_process zygote_factory::hand_over(blank done, const sandbox_spec& spec) {
   sandbox_process result = describe(done);
+  done.place.bundle_dir = spec.bundle_dir;
   live_.emplace(result.slot, std::move(done.place));
   return result;
 }
@@ -230,9 +271,14 @@ caf::expected<sandbox_process> zygote_factory::launch_from_blank(const sandbox_s
     return bundle.error();
   for (int attempt = 1;; ++attempt) {
     auto taken = attempt == 1 ? take_for(spec) : take_blank(spec.reach);
+    if (taken && settings_.work_ahead && blanks_wanted_ && settings_.blank_target > 0 && blanks_.empty() && !ahead_)
+      if (auto err = begin_ahead(false))
+        spdlog::warn("making a sandbox ahead failed: {}", what_of(err));
     caf::error problem = taken ? give(*taken, spec, bundle->get()) : taken.error();
-    if (!problem)
-      return hand_over(std::move(*taken));
+    if (!problem) {
+      taken->place.set_up = std::move(taken->ends.set_up);
+      return hand_over(std::move(*taken), spec);
+    }
     spdlog::error("launching a sandbox failed: {}", what_of(problem));
     if (taken)
       discard(std::move(*taken));

@@ -330,9 +330,10 @@ caf::expected<sandbox_process> zygote_factory::launch_copy(const sandbox_spec& s
   const auto found = templates_.find(*spec.copy_of);
   if (found == templates_.end() || found->second.ended || found->second.control.lost())
     return failed("the template is gone");
+  collect_ahead(); // whose process would be one that this factory does not know
   auto made = copy(found->second);
   if (made)
-    return hand_over(std::move(*made));
+    return hand_over(std::move(*made), spec);
   condemn(found->second);
   return made.error();
 }

@@ -58,6 +58,7 @@ struct sandbox_process {
   unique_fd memory_peak; ///< the cgroup's high-water mark, read with pread at offset 0 (decimal text); may be empty
   unique_fd memory_now;  ///< the same for what is charged to it at the moment
   freezer standstill;    ///< of all its processes
+  std::shared_ptr<const void> starting{}; ///< let go of when it is ready: until then the cores are needed
 };
 
 /// How a sandbox process ended.
@@ -66,6 +67,7 @@ struct sandbox_death {
   cause why = cause::exited;
   int code = 0; ///< exit code or signal number
   uint64_t memory_peak_bytes = 0;
+  std::string never_set_up{}; ///< why it never came to run its function's code; empty when it did
 };
 
 /// Whether a machine that lacks a limit will do.
@@ -81,8 +83,10 @@ struct factory_settings {
   uint64_t memory_bytes = 0; ///< of all sandboxes together; 0: as much as the machine gives
   isolation level = isolation::full;
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
-  /// Sandboxes kept ready, all but the function; one fewer for every four that have theirs.
+  uint32_t recycled_max = 64;                            ///< cgroups of ended sandboxes that are kept for the next ones
+  /// Sandboxes kept ready, all but the function; one fewer for every four more than one that a function has.
   uint32_t blank_target = 0;
+  bool work_ahead = true; ///< while one is launched that was the last blank one, the zygote makes another
   std::chrono::milliseconds reply_time = limits::zygote_reply_max; ///< after which a zygote counts as hung
   config::ipv4_range egress_range{};                               ///< see egress_settings
   std::vector<config::ipv4_range> egress_denied;
@@ -105,9 +109,9 @@ class sandbox_factory {
 public:
   virtual ~sandbox_factory() = default;
 
-  /// Makes a sandbox; returns once its process exists (it reports `ready` or `failed` among its answers itself).
-  /// Fails with sandbox_failed; a zygote that died is started again first. A template that cannot be copied is killed,
-  /// and the sandbox loads the handler itself.
+  /// Makes a sandbox; returns once its process exists. That reports `ready` or `failed` among its answers, or ends, and
+  /// then `bury` tells if it was never set up. Fails with sandbox_failed; a zygote that died is started again first. A
+  /// template that cannot be copied is killed, and the sandbox loads the handler itself.
   virtual caf::expected<sandbox_process> launch(const sandbox_spec& spec) = 0;
 
   /// Of a template that has loaded its handler: whether it can be copied. Fails with sandbox_failed, saying why not: it

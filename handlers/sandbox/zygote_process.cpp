@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -116,7 +117,37 @@ bool zygote_process::usable() const noexcept {
 }
 
 caf::expected<zygote_process::child> zygote_process::launch(const zygote_request& request, std::span<const int> fds) {
-  auto launched = control_.ask(request, fds, reply_kind::launched);
+  if (auto err = begin_launch(request, fds))
+    return err;
+  return finish_launch();
+}
+
+caf::error zygote_process::begin_launch(const zygote_request& request, std::span<const int> fds) {
+  collect_launched();
+  if (auto err = control_.send(request, fds))
+    return err;
+  launching_ = request.kind;
+  return {};
+}
+
+caf::expected<zygote_process::child> zygote_process::finish_launch() {
+  collect_launched();
+  return *std::exchange(launched_, std::nullopt);
+}
+
+void zygote_process::collect_launched() {
+  if (const auto kind = std::exchange(launching_, std::nullopt))
+    launched_ = receive_child(*kind);
+}
+
+caf::expected<control_channel::answer> zygote_process::ask(const zygote_request& request, std::span<const int> fds,
+                                                           reply_kind expected) {
+  collect_launched();
+  return control_.ask(request, fds, expected);
+}
+
+caf::expected<zygote_process::child> zygote_process::receive_child(request_kind of) {
+  auto launched = control_.receive(reply_kind::launched, control_.reply_time());
   if (!launched)
     return std::move(launched.error());
   auto& processes = launched->fds;
@@ -125,13 +156,13 @@ caf::expected<zygote_process::child> zygote_process::launch(const zygote_request
   for (const unique_fd& messenger : std::span{processes}.subspan(1))
     if (!reap(messenger.get(), control_.reply_time()))
       return control_.lose("its messenger does not end");
-  if (request.kind == request_kind::launch)
+  if (of == request_kind::launch)
     parts_prepared_ = launched->reply.parts_prepared;
   return child{id_of(processes[0].get()), std::move(processes[0])};
 }
 
 caf::error zygote_process::prepare() {
-  auto prepared = control_.ask({request_kind::prepare}, {}, reply_kind::prepared);
+  auto prepared = ask({request_kind::prepare}, {}, reply_kind::prepared);
   if (!prepared)
     return std::move(prepared.error());
   parts_prepared_ = prepared->reply.parts_prepared;
@@ -145,7 +176,7 @@ caf::expected<std::unique_ptr<zygote_process>> zygote_process::grow(const std::v
   if (!wire::send_message(control->ours.get(), encode(packages)))
     return failed("no words for a zygote");
   const int fds[] = {control->childs.get()};
-  auto grown = control_.ask({request_kind::grow}, fds, reply_kind::grown);
+  auto grown = ask({request_kind::grow}, fds, reply_kind::grown);
   if (!grown)
     return std::move(grown.error());
   if (grown->fds.size() != 1)

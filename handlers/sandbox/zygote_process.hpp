@@ -64,6 +64,11 @@ public:
   /// shell_fd or enter_fd, as the request says.
   caf::expected<child> launch(const zygote_request& request, std::span<const int> fds);
 
+  /// The same in two halves, so that the zygote works while the caller does something else. One at a time; what else is
+  /// asked meanwhile waits for it.
+  caf::error begin_launch(const zygote_request& request, std::span<const int> fds);
+  caf::expected<child> finish_launch();
+
   /// Clones a zygote from this one that imports packages besides. It can launch once growth() has said so.
   caf::expected<std::unique_ptr<zygote_process>> grow(const std::vector<std::string>& packages);
 
@@ -85,6 +90,10 @@ private:
   zygote_process(int group, unique_fd pidfd, unique_fd control, std::chrono::milliseconds reply_time);
 
   caf::error settle(unique_fd life, const id_plan& ids);
+  caf::expected<child> receive_child(request_kind of);
+  void collect_launched();
+  caf::expected<control_channel::answer> ask(const zygote_request& request, std::span<const int> fds,
+                                             reply_kind expected);
   void reap_unreported();
 
   int group_;       ///< process group of the zygote and of children before their set-up
@@ -92,6 +101,8 @@ private:
   control_channel control_;
   std::shared_ptr<keeper> keeper_;
   uint32_t parts_prepared_ = 0;
+  std::optional<request_kind> launching_;        ///< begun, and nobody has received the answer
+  std::optional<caf::expected<child>> launched_; ///< the answer, when nobody has asked for it yet
 };
 
 } // namespace troupe::handlers

@@ -105,6 +105,7 @@ struct zygote_request {
   request_kind kind = request_kind::go_on;
   id_map ids{};                ///< launch, shell: the child's
   bool has_birthplace = false; ///< launch: the descriptor first_cgroup is one
+  bool rehearse = false;       ///< launch: the child will wait for its function, and makes use of that time
   bool inside = false;         ///< shell: it lies inside another
 };
 

@@ -92,6 +92,26 @@ CAF_TEST(a zygote that hangs is replaced) {
   test.factory->bury(std::move(process));
 }
 
+CAF_TEST(when the last blank one is launched the next is being made) {
+  bed test;
+  test.settings.work_ahead = true;
+  test.open();
+  auto first = test.runner_sandbox();
+  const int next = blank_id(first.pid);
+  auto second = test.runner_sandbox();
+  CAF_CHECK_EQUAL(second.pid, next);
+  CAF_CHECK_EQUAL(run(second, "result = 1"), "1");
+  test.factory->bury(std::move(first));
+  test.factory->bury(std::move(second));
+  CAF_CHECK_GREATER(blank_id(), 0); // made ahead again, and nobody has asked for it
+  ::kill(zygote_id(), SIGKILL);
+  test.factory->keep_blanks(false);
+  test.factory->keep_blanks(true);
+  auto last = test.runner_sandbox();
+  CAF_CHECK_EQUAL(run(last, "result = 2"), "2");
+  test.factory->bury(std::move(last));
+}
+
 CAF_TEST(nothing is left after the end) {
   const auto children_before = children();
   const std::string mounts_before = text_of("/proc/self/mountinfo");

@@ -172,7 +172,9 @@ public:
     settings.run_dir = directory / "run";
     settings.cgroup_name = "troupe-test-" + std::to_string(::getpid());
     settings.pool_target = 2;
+    settings.recycled_max = 2;
     settings.blank_target = 1;
+    settings.work_ahead = false;
     runner_bundle = bundle("runner", runner);
   }
 
