@@ -24,6 +24,45 @@ CAF_TEST(a sandbox that breaks before its first run fails one invocation and not
   CAF_CHECK(failed->result->status == invocation_status::crash);
 }
 
+CAF_TEST(a sandbox that was not set up is made once more and nobody pays) {
+  const auto answer = invoke();
+  seen.death.never_set_up = "set up the sandbox: mount /proc: Operation not permitted";
+  seen.handlers.front().answers.reset();
+  settle();
+  CAF_CHECK(!answer->error);
+  CAF_REQUIRE_EQUAL(seen.specs.size(), 2u);
+  seen.death.never_set_up.clear();
+  auto& second = seen.handlers.back();
+  second.say(wire::frame_kind::ready);
+  settle();
+  reply(second, "2");
+  CAF_REQUIRE(answer->result);
+  tell(atom::flush::value);
+  CAF_CHECK_EQUAL(stored.size(), 1u);
+}
+
+CAF_TEST(when the second is not set up either one who waits is told) {
+  const auto answer = invoke();
+  seen.death.never_set_up = "set up the sandbox: the process ended";
+  for (int i = 0; i < 2; ++i) {
+    seen.handlers.back().answers.reset();
+    settle();
+  }
+  CAF_CHECK(code_of(answer->error) == errc::sandbox_failed);
+  CAF_CHECK_EQUAL(what_of(answer->error), "the sandbox could not be started");
+  CAF_CHECK_EQUAL(seen.specs.size(), 2u);
+  tell(atom::flush::value);
+  CAF_CHECK(stored.empty());
+}
+
+CAF_TEST(the launcher is asked to bury what has ended) {
+  seen.with_process = true; // it checks that
+  auto& handler = warm();
+  handler.answers.reset();
+  for (const auto end = std::chrono::steady_clock::now() + 20s; seen.buried == 0; settle())
+    CAF_REQUIRE(std::chrono::steady_clock::now() < end);
+}
+
 CAF_TEST(a process that ends in a run is a crash) {
   auto& handler = warm();
   const auto answer = invoke();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/worker.hpp"
+#include "handlers/sandbox/process.hpp"
 #include "handlers/wire/frames.hpp"
 
 #include <deque>
@@ -54,7 +55,19 @@ struct launches {
   std::vector<caf::weak_actor_ptr> buriers; ///< the actors that asked for it
   handlers::sandbox_death death{handlers::sandbox_death::cause::exited, 1, 5 * limits::mib};
   bool broken = false;
+  bool with_process = false; ///< a real one behind each sandbox, which does nothing
 };
+
+inline unique_fd start_idle_process() {
+  const pid_t child = fork();
+  if (child == 0) {
+    close_range(3, ~0U, 0); // the pipes of the others
+    for (;;)
+      pause();
+  }
+  CAF_REQUIRE_GREATER(child, 0);
+  return handlers::open_process(child);
+}
 
 inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer self, launches* seen) {
   return {
@@ -69,6 +82,8 @@ inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer self,
       CAF_REQUIRE_EQUAL(pipe2(log, O_CLOEXEC | O_NONBLOCK), 0);
       auto process = std::make_shared<handlers::sandbox_process>();
       process->pid = getpid();
+      if (seen->with_process)
+        process->pidfd = start_idle_process();
       process->events.reset(events[1]);
       process->answers.reset(answers[0]);
       process->log.reset(log[0]);
@@ -77,7 +92,9 @@ inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer self,
       return process;
     },
     [](atom::examine, const process_ptr&) { return std::string{}; },
-    [self, seen](atom::bury, const process_ptr&) {
+    [self, seen](atom::bury, const process_ptr& process) {
+      if (seen->with_process)
+        CAF_CHECK(handlers::reap(process->pidfd.get(), std::chrono::milliseconds{0}));
       ++seen->buried;
       seen->buriers.push_back(caf::actor_cast<caf::weak_actor_ptr>(self->current_sender()));
       return seen->death;
