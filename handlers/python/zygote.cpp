@@ -290,6 +290,7 @@ void settle(const std::string& mount_point, const std::string& resolv_conf, cons
   for (size_t i = 0; i < layers.size(); ++i)
     folders.push_back(layer_path(i));
   start_interpreter(folders);
+  restrict_zygote();
 }
 
 } // namespace

@@ -26,8 +26,12 @@ inline constexpr int cage_set_up = 5;
 /// The user and group that a handler runs as inside.
 inline constexpr unsigned cage_user = 1000;
 
-/// The lists of cage_steps.cpp, each taken by the process that it is about. A step that fails is reported (step_report)
-/// and ends the process. Single-threaded; allocate nothing, since each page that is touched is a page copied.
+/// The lists of cage_steps.cpp, each taken by the process that it is about. A step of a child's that fails is reported
+/// (step_report) and ends the process. Single-threaded; allocate nothing, since each page that is touched is a page
+/// copied.
+
+/// What the zygote gives up itself before it makes the first sandbox. Throws std::system_error.
+void restrict_zygote();
 
 /// Turns the calling process, freshly cloned into sandbox_namespaces() with its ids mapped, into a blank sandbox: all
 /// that is the same for every function.

@@ -191,6 +191,10 @@ bool forbid_new_privileges(cage_plan&) noexcept {
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
+bool filter_zygote_calls(cage_plan&) noexcept {
+  return load_zygote_filter();
+}
+
 bool filter_system_calls(cage_plan&) noexcept {
   return load_syscall_filter();
 }
@@ -202,6 +206,12 @@ bool filter_template_calls(cage_plan&) noexcept {
 bool filter_entries(cage_plan&) noexcept {
   return load_entry_filter();
 }
+
+/// The zygote, before it makes its first child.
+constexpr step zygote[] = {
+  // Not all of a sandbox's filter, and the larger part of it: translating it takes time, and children inherit it.
+  {"filter system calls", filter_zygote_calls},
+};
 
 // What a child does to itself, read from top to bottom. The order matters: what a later step needs, no earlier one
 // takes away.
@@ -255,7 +265,8 @@ constexpr step last[] = {
   {"own the files in /proc", own_proc_files},
   // Nothing that is executed from here on gains anything.
   {"forbid new privileges", forbid_new_privileges},
-  // Last, since it refuses most of the calls above; and it asks for the promise of the line before.
+  // Last, since it refuses most of the calls above, which the zygote's still allowed; and it asks for the promise of
+  // the line before.
   {"filter system calls", filter_system_calls},
 };
 
@@ -331,6 +342,10 @@ constexpr step leaving[] = {
 };
 
 } // namespace
+
+std::span<const step> zygote_steps() noexcept {
+  return zygote;
+}
 
 std::span<const step> blank_steps() noexcept {
   return blank;

@@ -5,10 +5,12 @@
 #include "handlers/wire/unique_fd.hpp"
 
 #include <cerrno>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fcntl.h>
@@ -76,6 +78,13 @@ constexpr const char* allowed_calls[] = {
   "shmget shmat shmdt shmctl semget semop semtimedop semtimedop_time64 semctl",
 };
 
+/// What the zygote does besides, for the sandboxes that it makes, and these before they are given their function.
+constexpr const char* making_calls =
+  "clone3 setns unshare mount move_mount fsopen fsconfig fsmount keyctl sethostname setdomainname capset "
+  "sched_setscheduler seccomp";
+constexpr int making_options[] = {PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_SECCOMP};
+constexpr unsigned long making_requests[] = {SIOCSIFFLAGS};
+
 class filter_builder {
 public:
   /// Whatever no rule is about is refused, or allowed.
@@ -130,12 +139,21 @@ scmp_arg_cmp equals(unsigned argument, uint64_t value, uint64_t mask = low_word)
   return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
+void for_each_word(const char* words, const std::function<void(const char*)>& what) {
+  std::istringstream stream{words};
+  for (std::string word; stream >> word;)
+    what(word.c_str());
+}
+
 /// A thread or a process, in the namespaces that are there.
 void limit_clone(filter_builder& filter) {
   constexpr uint64_t namespaces =
     CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   filter.allow("clone", {equals(0, 0, namespaces)});
-  // Its flags lie in memory, which a filter cannot read. "Not there" makes C libraries use clone.
+}
+
+/// Its flags lie in memory, which a filter cannot read. "Not there" makes C libraries use clone.
+void hide_clone3(filter_builder& filter) {
   filter.refuse("clone3", ENOSYS);
 }
 
@@ -227,17 +245,41 @@ std::vector<sock_filter> build_linger_filter() {
   return filter.program();
 }
 
-enum class filter_for : uint8_t { sandbox, its_template };
+void allow_making(filter_builder& filter) {
+  for_each_word(making_calls, [&](const char* name) { filter.allow(name); });
+  for (const int option : making_options)
+    filter.allow("prctl", {equals(0, static_cast<uint64_t>(option))});
+  for (const unsigned long request : making_requests)
+    filter.allow("ioctl", {equals(1, static_cast<uint64_t>(request))});
+}
+
+/// What is left of the zygote's list when that goes is a handler's.
+std::vector<sock_filter> build_sandbox_filter() {
+  filter_builder filter{SCMP_ACT_ALLOW};
+  hide_clone3(filter);
+  for_each_word(making_calls, [&](const char* name) {
+    if (std::string_view{name} != "clone3")
+      filter.refuse(name, EPERM);
+  });
+  for (const int option : making_options)
+    filter.refuse("prctl", EPERM, {equals(0, static_cast<uint64_t>(option))});
+  for (const unsigned long request : making_requests)
+    filter.refuse("ioctl", EPERM, {equals(1, static_cast<uint64_t>(request))});
+  return filter.program();
+}
+
+enum class filter_for : uint8_t { zygote, its_template };
 
 std::vector<sock_filter> build(filter_for whom) {
   filter_builder filter;
-  if (whom == filter_for::its_template)
+  if (whom == filter_for::zygote) {
+    allow_making(filter);
+  } else {
     allow_entries(filter);
-  for (const char* group : allowed_calls) {
-    std::istringstream names{group};
-    for (std::string name; names >> name;)
-      filter.allow(name.c_str());
+    hide_clone3(filter);
   }
+  for (const char* group : allowed_calls)
+    for_each_word(group, [&](const char* name) { filter.allow(name); });
   limit_clone(filter);
   limit_sockets(filter);
   limit_requests(filter);
@@ -249,6 +291,7 @@ std::vector<sock_filter> build(filter_for whom) {
 }
 
 // By the zygote; read by its children.
+std::vector<sock_filter> for_zygote;
 std::vector<sock_filter> for_sandbox;
 std::vector<sock_filter> for_template;
 std::vector<sock_filter> for_entered;
@@ -266,10 +309,15 @@ bool load(const std::vector<sock_filter>& filter) noexcept {
 } // namespace
 
 void prepare_syscall_filters() {
-  for_sandbox = build(filter_for::sandbox);
+  for_zygote = build(filter_for::zygote);
+  for_sandbox = build_sandbox_filter();
   for_template = build(filter_for::its_template);
   for_entered = build_entry_filter();
   without_linger = build_linger_filter();
+}
+
+bool load_zygote_filter() noexcept {
+  return load(for_zygote);
 }
 
 bool load_syscall_filter() noexcept {

@@ -8,8 +8,12 @@ namespace troupe::handlers {
 /// std::system_error.
 void prepare_syscall_filters();
 
-/// Binds the calling process, and what it will make, to the filter that was prepared. It must hold no_new_privs or
-/// CAP_SYS_ADMIN. False with errno set. Allocates nothing.
+/// Binds the calling process, and what it will make, to the list, and to what it takes to make sandboxes besides: the
+/// zygote, so that the long filter is translated once and not for each sandbox. These must hold no_new_privs or
+/// CAP_SYS_ADMIN. False with errno set. They allocate nothing.
+bool load_zygote_filter() noexcept;
+
+/// Takes what it takes to make sandboxes away again: the list is left.
 bool load_syscall_filter() noexcept;
 
 /// The same for a template, which may also enter shells (shell.hpp) and drop what it gets by that.

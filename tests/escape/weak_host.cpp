@@ -26,8 +26,8 @@ using troupe::handlers::step;
 
 std::vector<std::span<const step>> lists() {
   using namespace troupe::handlers;
-  return {blank_steps(),    last_steps(),          shell_steps(),  holder_steps(),
-          template_steps(), last_template_steps(), leaving_steps()};
+  return {zygote_steps(), blank_steps(),    last_steps(),          shell_steps(),
+          holder_steps(), template_steps(), last_template_steps(), leaving_steps()};
 }
 
 /// Read by the zygote before its root changes; its children inherit it.
@@ -83,12 +83,13 @@ int print_steps() {
 // In place of cage_runner.cpp, which the linker leaves in its library, since all that it defines is here.
 namespace troupe::handlers {
 
-void take(std::span<const step> steps, cage_plan& plan) noexcept {
+const char* take(std::span<const step> steps, cage_plan& plan) noexcept {
   for (const step& each : steps) {
     const auto act = !is_omitted(each) ? each.take : each.name == descriptors_step ? keep_all_descriptors : nullptr;
     if (act != nullptr && !act(plan))
-      report_failure(plan.set_up, each.name);
+      return each.name;
   }
+  return nullptr;
 }
 
 } // namespace troupe::handlers
