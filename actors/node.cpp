@@ -113,6 +113,7 @@ caf::error node::spawn_all(const fs::path& data_dir, std::shared_ptr<storage::da
     detached_.insert(detached_.begin(), caf::actor_cast<caf::actor>(launching));
     parts_ = worker_settings_of(settings_);
     parts_->io = &io_;
+    parts_->bundles = data_dir / "bundles";
     parts_->store = actors_.store;
     parts_->launcher = launching;
     parts_->ledger = actors_.ledger;

@@ -109,6 +109,11 @@ void sandbox_pool::make_runnable(group& g) {
   turns_.push(t.flow);
 }
 
+/// Each has a sandbox that is starting for it: what becomes of that brings the group back, and time does not.
+bool sandbox_pool::waits_for_its_own(const group& g) noexcept {
+  return g.idle.empty() && g.starting >= g.waiting.size();
+}
+
 void sandbox_pool::park(tenant_state& t, group& g) {
   g.where = place::blocked;
   if (t.blocked.empty())

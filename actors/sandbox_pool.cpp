@@ -178,7 +178,7 @@ std::optional<sandbox_pool::action> sandbox_pool::next(time_point now) {
       turns_.pop();
     if (g.waiting.empty())
       erase_if_unused(g);
-    else
+    else if (!waits_for_its_own(g))
       park(t, g);
   }
   return restore_blanks();

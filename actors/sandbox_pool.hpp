@@ -292,6 +292,7 @@ private:
   void make_runnable(group& g);
   void wake_blocked();
   void wake_some(tenant_state& t, size_t count);
+  static bool waits_for_its_own(const group& g) noexcept;
   void park(tenant_state& t, group& g);
 
   // sandbox_runs.cpp

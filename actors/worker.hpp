@@ -4,6 +4,7 @@
 #include "actors/waiting_calls.hpp"
 
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <unordered_map>
 
@@ -16,6 +17,7 @@ struct worker_settings {
   ledger_actor ledger;
   accountant books;
   pool_settings pool;
+  std::filesystem::path bundles; ///< where the store unpacks them; each is there whole or not at all
   std::chrono::milliseconds idle_timeout{600'000};
   std::chrono::milliseconds freeze_after{10};
   std::chrono::milliseconds flush_interval{100}; ///< how long a record may wait here; 0: none waits
@@ -28,7 +30,7 @@ struct worker_state {
   /// What the worker knows of a revision as long as it has sandboxes or waiting invocations.
   struct revision {
     function_ptr function;
-    std::string bundle_dir;     ///< empty until the store has told
+    std::string bundle_dir;     ///< empty until it is known to be there
     bool set_up_failed = false; ///< of its latest sandbox that was not set up: one who waits for the next may be told
   };
 

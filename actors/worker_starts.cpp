@@ -2,6 +2,7 @@
 #include "config/errc.hpp"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 namespace troupe::working {
 
@@ -74,6 +75,10 @@ void launch(self_pointer self, const sandbox_pool::start& what) {
 
 void start(self_pointer self, const sandbox_pool::start& what) {
   auto& known = self->state.revisions[what.revision];
+  // Most have been unpacked when they were deployed: then nobody has to be asked.
+  if (auto present = self->state.settings.bundles / known.function->bundle.hex();
+      known.bundle_dir.empty() && access(present.c_str(), F_OK) == 0)
+    known.bundle_dir = std::move(present);
   if (!known.bundle_dir.empty()) {
     launch(self, what);
     return;

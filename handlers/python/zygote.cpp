@@ -15,6 +15,7 @@
 #include "handlers/sandbox/zygote_protocol.hpp"
 #include "handlers/wire/fd_passing.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -59,6 +60,11 @@ struct barrier {
   }
 };
 
+/// How many descriptors of a launch come before its `tasks`, besides those that each has.
+size_t others_of(const zygote_request& request) noexcept {
+  return (request.has_network ? 1U : 0U) + (request.has_birthplace ? 1U : 0U);
+}
+
 class zygote {
 public:
   zygote()
@@ -71,17 +77,20 @@ private:
   void answer(const wire::fd_message& message);
   void prepare();
   void launch(const zygote_request& request, const std::vector<unique_fd>& fds);
+  uint32_t parts_prepared() const;
+  std::vector<unique_fd> take_network();
+  unique_fd take_tmp();
   void make_shell(const zygote_request& request, const std::vector<unique_fd>& fds);
   void enter(const std::vector<unique_fd>& fds);
   void grow(int control);
   void take_packages(int control, barrier& gate) noexcept;
-  sandbox_parts take_parts();
   void go_home();
   [[noreturn]] void run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
                               barrier& gate) noexcept;
 
   unique_fd home_; ///< its own network namespace, which it leaves for the moment of a clone
-  std::vector<sandbox_parts> prepared_;
+  std::vector<std::vector<unique_fd>> networks_; ///< made ahead, each in the order of network_fd
+  std::vector<unique_fd> tmps_;                  ///< the same
 };
 
 void zygote::serve_node() {
@@ -99,7 +108,7 @@ void zygote::answer(const wire::fd_message& message) {
   if (request && request->kind == request_kind::prepare)
     return prepare();
   if (request && request->kind == request_kind::launch
-      && message.fds.size() >= launch_fd::first_cgroup + (request->has_birthplace ? 1 : 0))
+      && message.fds.size() >= launch_fd::first_other + others_of(*request))
     return launch(*request, message.fds);
   if (request && request->kind == request_kind::shell
       && message.fds.size() >= shell_fd::first_other + (request->inside ? 1 : 0))
@@ -112,12 +121,20 @@ void zygote::answer(const wire::fd_message& message) {
 }
 
 void zygote::prepare() {
-  prepared_.push_back(make_parts());
-  go_home();
+  if (networks_.size() <= tmps_.size()) {
+    networks_.push_back(make_network());
+    go_home();
+  } else {
+    tmps_.push_back(make_tmp());
+  }
   zygote_reply reply;
   reply.kind = reply_kind::prepared;
-  reply.parts_prepared = static_cast<uint32_t>(prepared_.size());
+  reply.parts_prepared = parts_prepared();
   tell(control_fd, reply);
+}
+
+uint32_t zygote::parts_prepared() const {
+  return static_cast<uint32_t>(std::min(networks_.size(), tmps_.size()));
 }
 
 /// Back to its own network namespace, so that a sandbox's goes with the sandbox. Without that it cannot go on.
@@ -126,36 +143,49 @@ void zygote::go_home() {
     ::_exit(1);
 }
 
-sandbox_parts zygote::take_parts() {
-  if (prepared_.empty())
-    return make_parts();
-  sandbox_parts parts = std::move(prepared_.back());
-  prepared_.pop_back();
-  return parts;
+std::vector<unique_fd> zygote::take_network() {
+  if (networks_.empty())
+    return make_network();
+  auto network = std::move(networks_.back());
+  networks_.pop_back();
+  return network;
+}
+
+unique_fd zygote::take_tmp() {
+  if (tmps_.empty())
+    return make_tmp();
+  unique_fd tmp = std::move(tmps_.back());
+  tmps_.pop_back();
+  return tmp;
 }
 
 void zygote::launch(const zygote_request& request, const std::vector<unique_fd>& fds) {
-  const sandbox_parts parts = take_parts();
+  const unique_fd tmp = take_tmp();
+  const auto made = request.has_network ? std::vector<unique_fd>{} : take_network();
+  const int network = (request.has_network ? fds[launch_fd::first_other] : made[network_fd::inside]).get();
   barrier gate;
-  check(::setns(parts.network.get(), CLONE_NEWNET), "enter the sandbox's network"); // the child inherits it
+  check(::setns(network, CLONE_NEWNET), "enter the sandbox's network"); // the child inherits it
   unique_fd pidfd;
   before_fork();
-  const int birthplace = request.has_birthplace ? fds[launch_fd::first_cgroup].get() : -1;
+  const int birthplace = request.has_birthplace ? fds[launch_fd::first_other + others_of(request) - 1].get() : -1;
   const pid_t pid = clone_sibling(sandbox_namespaces(), birthplace, pidfd);
   if (pid == 0)
-    run_child(request, fds, parts.tmp.get(), gate);
-  const int child[] = {pidfd.get()};
+    run_child(request, fds, tmp.get(), gate);
+  std::vector<int> told{pidfd.get()};
+  const std::span<const int> child{told.data(), 1};
   try {
     check(pid, "clone a sandbox");
     write_id_maps(pid, request.ids);
     // The node is told first: a child that it does not know of never gets past the barrier.
     zygote_reply reply;
     reply.kind = reply_kind::launched;
-    reply.parts_prepared = static_cast<uint32_t>(prepared_.size());
-    tell(control_fd, reply, child);
+    reply.parts_prepared = parts_prepared();
+    for (const unique_fd& each : made)
+      told.push_back(each.get());
+    tell(control_fd, reply, told);
     gate.release();
   } catch (const std::system_error& error) {
-    tell_failure(control_fd, error, pidfd ? std::span{child} : std::span<const int>{}); // the child ends at the barrier
+    tell_failure(control_fd, error, pidfd ? child : std::span<const int>{}); // the child ends at the barrier
   }
   after_fork_parent();
   go_home();
@@ -212,7 +242,8 @@ void zygote::take_packages(int control, barrier& gate) noexcept {
   ::prctl(PR_SET_NAME, "troupe-packages");
   if (::dup3(control, control_fd, O_CLOEXEC) < 0)
     ::_exit(126);
-  prepared_.clear();
+  networks_.clear();
+  tmps_.clear();
   after_fork_child();
   const auto words = wire::receive_message(control_fd, limits::growth_report_bytes_max);
   const auto packages = words ? decode_packages(words->bytes) : std::nullopt;
@@ -233,7 +264,7 @@ void zygote::take_packages(int control, barrier& gate) noexcept {
 void zygote::run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
                        barrier& gate) noexcept {
   gate.wait();
-  const fd_numbers cgroups{fds, launch_fd::first_cgroup + (request.has_birthplace ? 1 : 0)};
+  const fd_numbers cgroups{fds, launch_fd::first_other + others_of(request)};
   build_cage({.events = fds[launch_fd::events].get(),
               .answers = fds[launch_fd::answers].get(),
               .log = fds[launch_fd::log].get(),

@@ -115,6 +115,8 @@ caf::error zygote_factory::ensure_zygote() {
     spdlog::warn("the zygote is gone; starting another");
   collect_ahead();
   discard_dead_blanks(); // before whatever is left of the zygote's is waited for
+  for (cell& place : ready_)
+    place.network = {};
   zygote_.reset();
   auto started =
     zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
@@ -168,6 +170,7 @@ caf::expected<zygote_factory::cell> zygote_factory::take_cell() {
 void zygote_factory::take_back(cell used) {
   if (used.holder)
     return leave_shell(std::move(used));
+  keep_network(used);
   used.guard.reset();
   used.pid = 0;
   used.bundle_dir.clear();
@@ -178,6 +181,13 @@ void zygote_factory::take_back(cell used) {
     return;
   }
   drop(std::move(used));
+}
+
+/// For the next sandbox, if that cannot find anything of this one in it. It belongs to the zygotes' user namespace.
+void zygote_factory::keep_network(cell& used) {
+  const bool of_these = zygote_ && used.guard == zygote_->shared_keeper();
+  if (used.network && (!of_these || used.network.reading() != unused_network_))
+    used.network = {};
 }
 
 /// A number is not used again before its group is removed: whoever sits in there would be with somebody else.

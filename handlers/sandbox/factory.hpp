@@ -64,6 +64,7 @@ private:
     std::optional<uint32_t> of_template{}; ///< and the slot of the template inside whose shell that is
     std::string bundle_dir{};              ///< of its function, once it has one
     unique_fd set_up{};                    ///< the node's end, while the child may have something to report
+    spare_network network{};               ///< of its sandbox; none when that was made in a shell or has a way out
   };
 
   struct blank {
@@ -93,6 +94,7 @@ private:
   caf::expected<cell> make_cell(cgroup_entry how = cgroup_entry::birth);
   caf::expected<cell> take_cell();
   void take_back(cell used);
+  void keep_network(cell& used);
   void drop(cell unused);
   void free_occupied();
   caf::expected<blank> begin_blank(cell place, zygote_process& from, bool rehearse);
@@ -151,6 +153,7 @@ private:
   std::map<uint32_t, cell> live_; ///< by slot
   std::map<uint32_t, template_home> templates_;
   std::vector<cell> ready_;
+  std::string unused_network_;             ///< what one reads like that nobody has used
   std::list<cell> occupied_;               ///< somebody is still in the group
   std::list<blank> blanks_;                ///< the oldest first
   std::optional<blank> ahead_;             ///< one more that the zygote is making

@@ -76,12 +76,15 @@ caf::expected<zygote_factory::blank> zygote_factory::begin_blank(cell place, zyg
     return ends.error();
   }
   std::vector<int> fds = ends->childs.numbers();
+  if (place.network)
+    fds.push_back(place.network.number());
   if (place.birthplace)
     fds.push_back(place.birthplace.get());
   for (const unique_fd& join : place.joins)
     fds.push_back(join.get());
   const zygote_request request{.kind = request_kind::launch,
                                .ids = ids_.of_sandbox(place.slot),
+                               .has_network = static_cast<bool>(place.network),
                                .has_birthplace = static_cast<bool>(place.birthplace),
                                .rehearse = rehearse};
   if (auto err = from.begin_launch(request, fds)) {
@@ -100,6 +103,10 @@ caf::expected<zygote_factory::blank> zygote_factory::finish_blank(blank begun, z
     take_back(std::move(begun.place));
     return child.error();
   }
+  if (child->network)
+    begun.place.network = std::move(child->network);
+  if (unused_network_.empty()) // the first: nobody can have used it yet
+    unused_network_ = begun.place.network.reading();
   begun.place.pid = child->pid;
   begun.process = std::move(child->pidfd);
   return begun;
@@ -176,6 +183,7 @@ caf::error zygote_factory::connect(int pid) {
 }
 
 caf::expected<zygote_factory::blank> zygote_factory::connected(blank to) {
+  to.place.network = {}; // which goes with its last process
   auto problem = connect(to.place.pid);
   if (!problem)
     return to;

@@ -45,16 +45,6 @@ void configure(int filesystem, const char* key, const std::string& value) {
   check(::fsconfig(filesystem, FSCONFIG_SET_STRING, key, value.c_str(), 0), "configure /tmp");
 }
 
-unique_fd make_tmp() {
-  const unique_fd fs{static_cast<int>(check(::fsopen("tmpfs", FSOPEN_CLOEXEC), "open a tmpfs for /tmp"))};
-  configure(fs.get(), "size", std::to_string(limits::ephemeral_storage_mb_default * limits::mib));
-  configure(fs.get(), "nr_inodes", std::to_string(limits::tmp_inodes_max));
-  configure(fs.get(), "mode", "1777");
-  check(::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "make a tmpfs for /tmp");
-  return unique_fd{static_cast<int>(
-    check(::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), "make a mount for /tmp"))};
-}
-
 } // namespace
 
 void enter_zygote_namespaces() {
@@ -89,14 +79,25 @@ bool raise_loopback() noexcept {
   return socket && ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
-sandbox_parts make_parts() {
-  sandbox_parts parts;
-  parts.tmp = make_tmp();
+std::vector<unique_fd> make_network() {
   check(::unshare(CLONE_NEWNET), "make a network namespace");
   check(raise_loopback() ? 0 : -1, "raise lo");
-  parts.network.reset(
-    static_cast<int>(check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "open a network namespace")));
-  return parts;
+  std::vector<unique_fd> result;
+  for (const char* file : {"/proc/self/ns/net", "/proc/self/net/sockstat", "/proc/self/net/dev", "/proc/self/net/snmp"})
+    result.emplace_back(static_cast<int>(check(::open(file, O_RDONLY | O_CLOEXEC), "open a network namespace")));
+  if (unique_fd second{::open("/proc/self/net/snmp6", O_RDONLY | O_CLOEXEC)}) // where there is IPv6
+    result.push_back(std::move(second));
+  return result;
+}
+
+unique_fd make_tmp() {
+  const unique_fd fs{static_cast<int>(check(::fsopen("tmpfs", FSOPEN_CLOEXEC), "open a tmpfs for /tmp"))};
+  configure(fs.get(), "size", std::to_string(limits::ephemeral_storage_mb_default * limits::mib));
+  configure(fs.get(), "nr_inodes", std::to_string(limits::tmp_inodes_max));
+  configure(fs.get(), "mode", "1777");
+  check(::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "make a tmpfs for /tmp");
+  return unique_fd{static_cast<int>(
+    check(::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), "make a mount for /tmp"))};
 }
 
 } // namespace troupe::handlers

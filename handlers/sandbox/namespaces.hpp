@@ -4,6 +4,7 @@
 #include "handlers/wire/unique_fd.hpp"
 
 #include <cstdint>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -25,13 +26,11 @@ void write_id_maps(pid_t pid, const id_map& ids);
 /// Raises lo in the calling process's network namespace; false with errno set. Allocates nothing.
 bool raise_loopback() noexcept;
 
-/// What a sandbox needs and what takes long to make: done ahead, of one user namespace with the zygote.
-struct sandbox_parts {
-  unique_fd network; ///< a namespace with nothing but lo, which is up
-  unique_fd tmp;     ///< a detached tmpfs of limits::ephemeral_storage_mb_default
-};
+/// A network namespace with nothing but lo, which is up, of one user namespace with the zygote: in the order of
+/// network_fd (zygote_protocol.hpp). Leaves the calling process in there: setns back.
+std::vector<unique_fd> make_network();
 
-/// Leaves the calling process in the new network namespace: setns back.
-sandbox_parts make_parts();
+/// A detached tmpfs of limits::ephemeral_storage_mb_default.
+unique_fd make_tmp();
 
 } // namespace troupe::handlers

@@ -153,12 +153,17 @@ caf::expected<zygote_process::child> zygote_process::receive_child(request_kind 
   auto& processes = launched->fds;
   if (processes.empty())
     return control_.lose("it sent no process");
-  for (const unique_fd& messenger : std::span{processes}.subspan(1))
+  child result{id_of(processes[0].get()), std::move(processes[0])};
+  processes.erase(processes.begin());
+  if (of == request_kind::launch) {
+    parts_prepared_ = launched->reply.parts_prepared;
+    result.network = spare_network{std::move(processes)};
+    return result;
+  }
+  for (const unique_fd& messenger : processes)
     if (!reap(messenger.get(), control_.reply_time()))
       return control_.lose("its messenger does not end");
-  if (of == request_kind::launch)
-    parts_prepared_ = launched->reply.parts_prepared;
-  return child{id_of(processes[0].get()), std::move(processes[0])};
+  return result;
 }
 
 caf::error zygote_process::prepare() {

@@ -23,10 +23,11 @@
 ///   zygote -> node   kept       + two pidfds   its PID namespace holds a keeper and the zygote itself, which is from
 ///                                              here on another process than the one that the node started
 ///   zygote -> node   ready                     the interpreter is loaded
-///   node -> zygote   prepare                   make one more network namespace and /tmp ahead of time
+///   node -> zygote   prepare                   make one more network namespace or /tmp ahead of time
 ///   zygote -> node   prepared
 ///   node -> zygote   launch     + descriptors  in the order of launch_fd
-///   zygote -> node   launched   + pidfd
+///   zygote -> node   launched   + pidfd        and its network, in the order of network_fd, unless that was in the
+///                                              request
 ///   node -> child    launch_request + bundle   a child is cloned ahead of time and waits for this
 ///   child -> node    step_report               of the step that failed, or empty: the sandbox is set up
 ///   node -> zygote   grow       + control fd   clone a zygote that has this socket, on which the node has said already
@@ -53,14 +54,21 @@ namespace troupe::handlers {
 inline constexpr int control_fd = 3;
 inline constexpr int life_fd = 4; ///< a pipe that ends with the node: see keeper.hpp
 
-/// The descriptors of a launch. From first_cgroup on: the directory of the cgroup in which it is born, if there is one,
-/// and a writable `tasks` for each of the others.
+/// The descriptors of a launch. From first_other on: a network namespace, if there is one already; the directory of the
+/// cgroup in which it is born, if there is one; and a writable `tasks` for each of the others.
 struct launch_fd {
   static constexpr size_t events = 0;
   static constexpr size_t answers = 1;
   static constexpr size_t log = 2;
   static constexpr size_t set_up = 3;
-  static constexpr size_t first_cgroup = 4;
+  static constexpr size_t first_other = 4;
+};
+
+/// The descriptors of a network namespace: itself, and files that tell whether it has been used: its sockets in the
+/// first line of the first, and counters in the others.
+struct network_fd {
+  static constexpr size_t inside = 0;
+  static constexpr size_t sockets = 1;
 };
 
 /// The descriptors of a shell. From first_other on: a pidfd of the holder that it lies inside, if any, and a `tasks`
@@ -104,7 +112,8 @@ struct step_report {
 struct zygote_request {
   request_kind kind = request_kind::go_on;
   id_map ids{};                ///< launch, shell: the child's
-  bool has_birthplace = false; ///< launch: the descriptor first_cgroup is one
+  bool has_network = false;    ///< launch: among the descriptors from first_other on
+  bool has_birthplace = false; ///< the same
   bool rehearse = false;       ///< launch: the child will wait for its function, and makes use of that time
   bool inside = false;         ///< shell: it lies inside another
 };
@@ -116,7 +125,7 @@ struct shell_request {
 
 struct zygote_reply {
   reply_kind kind = reply_kind::failed;
-  uint32_t parts_prepared = 0; ///< what is left in the zygote's pool
+  uint32_t parts_prepared = 0; ///< for how many sandboxes the zygote's pools last
   step_report failure;         ///< failed
 };
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include <fcntl.h>
 #include <signal.h>
 
 // How sandboxes come and go, seen from the node.
@@ -171,7 +172,7 @@ CAF_TEST(parts run out and are made on demand) {
   int steps = 0;
   while (factory->prepare_one() == troupe::handlers::preparation::made)
     ++steps;
-  CAF_CHECK_LESS_OR_EQUAL(steps, 4);
+  CAF_CHECK_LESS_OR_EQUAL(steps, 6); // a blank one; networks and mounts; two have been used again
   CAF_CHECK(factory->prepare_one() == troupe::handlers::preparation::full);
 }
 
@@ -215,6 +216,81 @@ for line in open('/proc/self/maps'):
   CAF_CHECK_EQUAL(run(second, search), "false");
   factory->bury(std::move(first));
   factory->bury(std::move(second));
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
+
+namespace {
+
+/// Where each sandbox is made of the parts that the one before has left.
+struct successors : bed {
+  successors() {
+    settings.blank_target = 0;
+    settings.pool_target = 0;
+    open();
+  }
+
+  /// The network namespace of the next sandbox, after it has run that.
+  fs::path network_after(std::string_view code) {
+    auto process = runner_sandbox();
+    const fs::path file = "/proc/" + std::to_string(process.pid) + "/ns/net";
+    const auto network = fs::read_symlink(file);
+    held.emplace_back(::open(file.c_str(), O_RDONLY | O_CLOEXEC)); // or its number might be another's next
+    seen = run(process, code);
+    factory->bury(std::move(process));
+    return network;
+  }
+
+  std::string seen;
+  std::vector<troupe::unique_fd> held;
+};
+
+constexpr std::string_view nothing = "result = 1";
+
+/// All that a namespace says of what was done in it.
+constexpr std::string_view traces = "read = lambda name: open('/proc/net/' + name).read()\n"
+                                    "result = [read('dev'), read('snmp'), read('snmp6'), read('unix'), "
+                                    "read('sockstat').split('\\n')[0]]";
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(factory_network_tests, successors)
+
+CAF_TEST(a network that nobody has used serves the next sandbox) {
+  const auto first = network_after(nothing);
+  CAF_CHECK_EQUAL(network_after("import socket\nsocket.socket().close()\nresult = 1"), first);
+  CAF_CHECK_EQUAL(network_after(nothing), first);
+}
+
+CAF_TEST(a network that somebody has used serves nobody else) {
+  const std::string_view uses[] = {
+    // to itself, by both protocols
+    "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nresult = s.sendto(b'x', ('127.0.0.1', 9))",
+    "import socket\ns = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\nresult = s.sendto(b'x', ('::1', 9))",
+    // to where no way leads
+    "import socket\nresult = socket.socket().connect_ex(('192.0.2.1', 9))",
+    "import socket\nresult = socket.socket(socket.AF_INET6).connect_ex(('2001:db8::1', 9))",
+    // a connection whose end lasts
+    "import socket\nl = socket.create_server(('127.0.0.1', 0))\nc = socket.create_connection(l.getsockname())\n"
+    "l.accept()[0].close()\nc.close()\nresult = 1",
+  };
+  network_after(traces);
+  const std::string fresh = seen;
+  for (const auto use : uses) {
+    const auto used = network_after(use);
+    CAF_CHECK(seen != "(gone)");
+    CAF_CHECK_NOT_EQUAL(network_after(traces), used);
+    CAF_CHECK_EQUAL(seen, fresh);
+  }
+}
+
+CAF_TEST(a network does not outlive its zygote) {
+  const auto first = network_after(nothing);
+  const auto watched = troupe::handlers::open_process(zygote_id());
+  ::kill(zygote_id(), SIGKILL);
+  CAF_REQUIRE(troupe::handlers::wait_readable(watched.get(), 5s));
+  CAF_CHECK_NOT_EQUAL(network_after(nothing), first);
+  CAF_CHECK_EQUAL(seen, "1");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
