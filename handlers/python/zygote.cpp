@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cstdio>
 #include <span>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -68,7 +69,11 @@ size_t others_of(const zygote_request& request) noexcept {
 class zygote {
 public:
   zygote()
-    : home_{static_cast<int>(check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "open the zygote's network"))} {}
+    : home_{static_cast<int>(check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "open the zygote's network"))} {
+    networks_.push_back(make_network());
+    unused_network_ = network_reading();
+    go_home();
+  }
 
   /// Answers requests until the node is gone.
   void serve_node();
@@ -78,8 +83,8 @@ private:
   void prepare();
   void launch(const zygote_request& request, const std::vector<unique_fd>& fds);
   uint32_t parts_prepared() const;
-  std::vector<unique_fd> take_network();
-  unique_fd take_tmp();
+  static unique_fd take(std::vector<unique_fd>& from, unique_fd (*make)());
+  unique_fd enter_network(const unique_fd* left_by_another);
   void make_shell(const zygote_request& request, const std::vector<unique_fd>& fds);
   void enter(const std::vector<unique_fd>& fds);
   void grow(int control);
@@ -88,9 +93,10 @@ private:
   [[noreturn]] void run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
                               barrier& gate) noexcept;
 
-  unique_fd home_; ///< its own network namespace, which it leaves for the moment of a clone
-  std::vector<std::vector<unique_fd>> networks_; ///< made ahead, each in the order of network_fd
-  std::vector<unique_fd> tmps_;                  ///< the same
+  unique_fd home_;                  ///< its own network namespace, which it leaves for the moment of a clone
+  std::vector<unique_fd> networks_; ///< made ahead
+  std::vector<unique_fd> tmps_;     ///< the same
+  std::string unused_network_;      ///< what one reads like that nobody has used
 };
 
 void zygote::serve_node() {
@@ -143,36 +149,37 @@ void zygote::go_home() {
     ::_exit(1);
 }
 
-std::vector<unique_fd> zygote::take_network() {
-  if (networks_.empty())
-    return make_network();
-  auto network = std::move(networks_.back());
-  networks_.pop_back();
-  return network;
+unique_fd zygote::take(std::vector<unique_fd>& from, unique_fd (*make)()) {
+  if (from.empty())
+    return make();
+  unique_fd last = std::move(from.back());
+  from.pop_back();
+  return last;
 }
 
-unique_fd zygote::take_tmp() {
-  if (tmps_.empty())
-    return make_tmp();
-  unique_fd tmp = std::move(tmps_.back());
-  tmps_.pop_back();
-  return tmp;
+/// Goes where the child is to be: in the network that another sandbox has left, or, when there is none or somebody has
+/// used it, in a new one, which it returns.
+unique_fd zygote::enter_network(const unique_fd* left_by_another) {
+  if (left_by_another != nullptr && !unused_network_.empty() && ::setns(left_by_another->get(), CLONE_NEWNET) == 0
+      && network_reading() == unused_network_)
+    return {};
+  unique_fd made = take(networks_, make_network);
+  check(::setns(made.get(), CLONE_NEWNET), "enter the sandbox's network");
+  return made;
 }
 
 void zygote::launch(const zygote_request& request, const std::vector<unique_fd>& fds) {
-  const unique_fd tmp = take_tmp();
-  const auto made = request.has_network ? std::vector<unique_fd>{} : take_network();
-  const int network = (request.has_network ? fds[launch_fd::first_other] : made[network_fd::inside]).get();
+  const unique_fd tmp = take(tmps_, make_tmp);
   barrier gate;
-  check(::setns(network, CLONE_NEWNET), "enter the sandbox's network"); // the child inherits it
+  const unique_fd made = enter_network(request.has_network ? &fds[launch_fd::first_other] : nullptr);
   unique_fd pidfd;
   before_fork();
   const int birthplace = request.has_birthplace ? fds[launch_fd::first_other + others_of(request) - 1].get() : -1;
   const pid_t pid = clone_sibling(sandbox_namespaces(), birthplace, pidfd);
   if (pid == 0)
     run_child(request, fds, tmp.get(), gate);
-  std::vector<int> told{pidfd.get()};
-  const std::span<const int> child{told.data(), 1};
+  const int told[] = {pidfd.get(), made.get()};
+  const std::span child{told, 1};
   try {
     check(pid, "clone a sandbox");
     write_id_maps(pid, request.ids);
@@ -180,9 +187,7 @@ void zygote::launch(const zygote_request& request, const std::vector<unique_fd>&
     zygote_reply reply;
     reply.kind = reply_kind::launched;
     reply.parts_prepared = parts_prepared();
-    for (const unique_fd& each : made)
-      told.push_back(each.get());
-    tell(control_fd, reply, told);
+    tell(control_fd, reply, made ? std::span{told} : child);
     gate.release();
   } catch (const std::system_error& error) {
     tell_failure(control_fd, error, pidfd ? child : std::span<const int>{}); // the child ends at the barrier

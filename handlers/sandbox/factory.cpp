@@ -116,7 +116,7 @@ caf::error zygote_factory::ensure_zygote() {
   collect_ahead();
   discard_dead_blanks(); // before whatever is left of the zygote's is waited for
   for (cell& place : ready_)
-    place.network = {};
+    place.network.reset();
   zygote_.reset();
   auto started =
     zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
@@ -138,7 +138,6 @@ caf::error zygote_factory::open_group(cell& place) {
     return joins.error();
   place.birthplace = std::move(*birthplace);
   place.joins = std::move(*joins);
-  place.views = {place.group.open_memory_peak(), place.group.open_memory_now(), place.group.open_freezer()};
   return {};
 }
 
@@ -170,7 +169,8 @@ caf::expected<zygote_factory::cell> zygote_factory::take_cell() {
 void zygote_factory::take_back(cell used) {
   if (used.holder)
     return leave_shell(std::move(used));
-  keep_network(used);
+  if (!zygote_ || used.guard != zygote_->shared_keeper()) // it belongs to those zygotes' user namespace
+    used.network.reset();
   used.guard.reset();
   used.pid = 0;
   used.bundle_dir.clear();
@@ -181,13 +181,6 @@ void zygote_factory::take_back(cell used) {
     return;
   }
   drop(std::move(used));
-}
-
-/// For the next sandbox, if that cannot find anything of this one in it. It belongs to the zygotes' user namespace.
-void zygote_factory::keep_network(cell& used) {
-  const bool of_these = zygote_ && used.guard == zygote_->shared_keeper();
-  if (used.network && (!of_these || used.network.reading() != unused_network_))
-    used.network = {};
 }
 
 /// A number is not used again before its group is removed: whoever sits in there would be with somebody else.

@@ -43,19 +43,11 @@ public:
   preparation prepare_one() override;
 
 private:
-  /// What whoever owns a sandbox watches of its group.
-  struct windows {
-    unique_fd memory_peak;
-    unique_fd memory_now;
-    freezer standstill;
-  };
-
   struct cell {
     uint32_t slot = 0;
     sandbox_cgroup group;
-    unique_fd birthplace{}; ///< this, `joins` and `windows` are open while it is ready
+    unique_fd birthplace{}; ///< this and `joins` are open while it is ready
     std::vector<unique_fd> joins{};
-    windows views{};
     std::shared_ptr<keeper> guard{};
     int pid = 0;
     uint64_t oom_kills_before = 0;
@@ -64,7 +56,7 @@ private:
     std::optional<uint32_t> of_template{}; ///< and the slot of the template inside whose shell that is
     std::string bundle_dir{};              ///< of its function, once it has one
     unique_fd set_up{};                    ///< the node's end, while the child may have something to report
-    spare_network network{};               ///< of its sandbox; none when that was made in a shell or has a way out
+    unique_fd network{};                   ///< of its latest sandbox, unless that has a way out or lives in a shell
   };
 
   struct blank {
@@ -94,7 +86,6 @@ private:
   caf::expected<cell> make_cell(cgroup_entry how = cgroup_entry::birth);
   caf::expected<cell> take_cell();
   void take_back(cell used);
-  void keep_network(cell& used);
   void drop(cell unused);
   void free_occupied();
   caf::expected<blank> begin_blank(cell place, zygote_process& from, bool rehearse);
@@ -153,7 +144,6 @@ private:
   std::map<uint32_t, cell> live_; ///< by slot
   std::map<uint32_t, template_home> templates_;
   std::vector<cell> ready_;
-  std::string unused_network_;             ///< what one reads like that nobody has used
   std::list<cell> occupied_;               ///< somebody is still in the group
   std::list<blank> blanks_;                ///< the oldest first
   std::optional<blank> ahead_;             ///< one more that the zygote is making

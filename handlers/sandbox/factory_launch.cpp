@@ -77,7 +77,7 @@ caf::expected<zygote_factory::blank> zygote_factory::begin_blank(cell place, zyg
   }
   std::vector<int> fds = ends->childs.numbers();
   if (place.network)
-    fds.push_back(place.network.number());
+    fds.push_back(place.network.get());
   if (place.birthplace)
     fds.push_back(place.birthplace.get());
   for (const unique_fd& join : place.joins)
@@ -105,8 +105,6 @@ caf::expected<zygote_factory::blank> zygote_factory::finish_blank(blank begun, z
   }
   if (child->network)
     begun.place.network = std::move(child->network);
-  if (unused_network_.empty()) // the first: nobody can have used it yet
-    unused_network_ = begun.place.network.reading();
   begun.place.pid = child->pid;
   begun.process = std::move(child->pidfd);
   return begun;
@@ -183,7 +181,7 @@ caf::error zygote_factory::connect(int pid) {
 }
 
 caf::expected<zygote_factory::blank> zygote_factory::connected(blank to) {
-  to.place.network = {}; // which goes with its last process
+  to.place.network.reset(); // it goes with its last process
   auto problem = connect(to.place.pid);
   if (!problem)
     return to;
@@ -249,9 +247,9 @@ sandbox_process zygote_factory::describe(blank& done) {
           .events = std::move(done.ends.events),
           .answers = std::move(done.ends.answers),
           .log = std::move(done.ends.log),
-          .memory_peak = std::move(done.place.views.memory_peak),
-          .memory_now = std::move(done.place.views.memory_now),
-          .standstill = std::move(done.place.views.standstill)};
+          .memory_peak = done.place.group.open_memory_peak(),
+          .memory_now = done.place.group.open_memory_now(),
+          .standstill = done.place.group.open_freezer()};
 }
 
 sandbox_process zygote_factory::hand_over(blank done, const sandbox_spec& spec) {

@@ -79,15 +79,22 @@ bool raise_loopback() noexcept {
   return socket && ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
-std::vector<unique_fd> make_network() {
+unique_fd make_network() {
   check(::unshare(CLONE_NEWNET), "make a network namespace");
   check(raise_loopback() ? 0 : -1, "raise lo");
-  std::vector<unique_fd> result;
-  for (const char* file : {"/proc/self/ns/net", "/proc/self/net/sockstat", "/proc/self/net/dev", "/proc/self/net/snmp"})
-    result.emplace_back(static_cast<int>(check(::open(file, O_RDONLY | O_CLOEXEC), "open a network namespace")));
-  if (unique_fd second{::open("/proc/self/net/snmp6", O_RDONLY | O_CLOEXEC)}) // where there is IPv6
-    result.push_back(std::move(second));
-  return result;
+  return unique_fd{
+    static_cast<int>(check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "open a network namespace"))};
+}
+
+std::string network_reading() {
+  const auto text_of = [](const char* name) { return read_small_file(std::string{"/proc/self/net/"} + name); };
+  const auto sockets = text_of("sockstat");
+  const auto devices = text_of("dev");
+  const auto counters = text_of("snmp");
+  if (!sockets || !devices || !counters)
+    return {};
+  // After the first line of that one come sums of the whole machine.
+  return sockets->substr(0, sockets->find('\n')) + *devices + *counters + text_of("snmp6").value_or("");
 }
 
 unique_fd make_tmp() {

@@ -4,7 +4,7 @@
 #include "handlers/wire/unique_fd.hpp"
 
 #include <cstdint>
-#include <vector>
+#include <string>
 
 #include <sys/types.h>
 
@@ -26,9 +26,14 @@ void write_id_maps(pid_t pid, const id_map& ids);
 /// Raises lo in the calling process's network namespace; false with errno set. Allocates nothing.
 bool raise_loopback() noexcept;
 
-/// A network namespace with nothing but lo, which is up, of one user namespace with the zygote: in the order of
-/// network_fd (zygote_protocol.hpp). Leaves the calling process in there: setns back.
-std::vector<unique_fd> make_network();
+/// A network namespace with nothing but lo, which is up, of one user namespace with the zygote. Leaves the calling
+/// process in there: setns back.
+unique_fd make_network();
+
+/// How many sockets there are in the calling process's network namespace, and all that its devices and protocols have
+/// counted. One that reads like a new one is as a new one: no packet, no refused attempt to send one, no socket on its
+/// way to its end. Empty when it cannot be told.
+std::string network_reading();
 
 /// A detached tmpfs of limits::ephemeral_storage_mb_default.
 unique_fd make_tmp();

@@ -117,9 +117,10 @@ bool zygote_process::usable() const noexcept {
 }
 
 caf::expected<zygote_process::child> zygote_process::launch(const zygote_request& request, std::span<const int> fds) {
-  if (auto err = begin_launch(request, fds))
+  collect_launched();
+  if (auto err = control_.send(request, fds))
     return err;
-  return finish_launch();
+  return receive_child(request.kind);
 }
 
 caf::error zygote_process::begin_launch(const zygote_request& request, std::span<const int> fds) {
@@ -154,13 +155,13 @@ caf::expected<zygote_process::child> zygote_process::receive_child(request_kind 
   if (processes.empty())
     return control_.lose("it sent no process");
   child result{id_of(processes[0].get()), std::move(processes[0])};
-  processes.erase(processes.begin());
   if (of == request_kind::launch) {
     parts_prepared_ = launched->reply.parts_prepared;
-    result.network = spare_network{std::move(processes)};
+    if (processes.size() > 1)
+      result.network = std::move(processes[1]);
     return result;
   }
-  for (const unique_fd& messenger : processes)
+  for (const unique_fd& messenger : std::span{processes}.subspan(1))
     if (!reap(messenger.get(), control_.reply_time()))
       return control_.lose("its messenger does not end");
   return result;

@@ -3,7 +3,6 @@
 #include "handlers/sandbox/control_channel.hpp"
 #include "handlers/sandbox/ids.hpp"
 #include "handlers/sandbox/process.hpp"
-#include "handlers/sandbox/spare_network.hpp"
 #include "handlers/wire/unique_fd.hpp"
 
 #include <caf/error.hpp>
@@ -50,7 +49,7 @@ public:
   struct child {
     int pid = 0;
     unique_fd pidfd;
-    spare_network network{}; ///< launch: its own, when it was made for it
+    unique_fd network{}; ///< launch: its own, when it was made for it
   };
 
   /// Starts the host program and waits until it can launch. Fails with sandbox_failed and the step that went wrong.

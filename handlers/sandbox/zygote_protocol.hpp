@@ -26,8 +26,7 @@
 ///   node -> zygote   prepare                   make one more network namespace or /tmp ahead of time
 ///   zygote -> node   prepared
 ///   node -> zygote   launch     + descriptors  in the order of launch_fd
-///   zygote -> node   launched   + pidfd        and its network, in the order of network_fd, unless that was in the
-///                                              request
+///   zygote -> node   launched   + pidfd        and its network, unless it is the one that came with the request
 ///   node -> child    launch_request + bundle   a child is cloned ahead of time and waits for this
 ///   child -> node    step_report               of the step that failed, or empty: the sandbox is set up
 ///   node -> zygote   grow       + control fd   clone a zygote that has this socket, on which the node has said already
@@ -54,21 +53,15 @@ namespace troupe::handlers {
 inline constexpr int control_fd = 3;
 inline constexpr int life_fd = 4; ///< a pipe that ends with the node: see keeper.hpp
 
-/// The descriptors of a launch. From first_other on: a network namespace, if there is one already; the directory of the
-/// cgroup in which it is born, if there is one; and a writable `tasks` for each of the others.
+/// The descriptors of a launch. From first_other on: a network namespace that a sandbox has left, if there is one,
+/// which this one gets when nobody can find anything of the other in it; the directory of the cgroup in which it is
+/// born, if there is one; and a writable `tasks` for each of the others.
 struct launch_fd {
   static constexpr size_t events = 0;
   static constexpr size_t answers = 1;
   static constexpr size_t log = 2;
   static constexpr size_t set_up = 3;
   static constexpr size_t first_other = 4;
-};
-
-/// The descriptors of a network namespace: itself, and files that tell whether it has been used: its sockets in the
-/// first line of the first, and counters in the others.
-struct network_fd {
-  static constexpr size_t inside = 0;
-  static constexpr size_t sockets = 1;
 };
 
 /// The descriptors of a shell. From first_other on: a pidfd of the holder that it lies inside, if any, and a `tasks`

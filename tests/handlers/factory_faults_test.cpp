@@ -112,6 +112,21 @@ CAF_TEST(when the last blank one is launched the next is being made) {
   test.factory->bury(std::move(last));
 }
 
+CAF_TEST(what is made ahead is not taken for what else is made meanwhile) {
+  bed test;
+  test.settings.work_ahead = true;
+  test.open();
+  auto first = test.runner_sandbox(); // the last blank one
+  auto what = test.spec(test.runner_bundle);
+  what.role = troupe::handlers::sandbox_role::its_template; // a shell, and who enters it
+  auto loaded = test.launch(what);
+  CAF_CHECK(read_frame(loaded).has_value());
+  auto second = test.runner_sandbox();
+  CAF_CHECK_EQUAL(run(second, "result = 2"), "2");
+  for (auto* each : {&first, &second, &loaded})
+    test.factory->bury(std::move(*each));
+}
+
 CAF_TEST(nothing is left after the end) {
   const auto children_before = children();
   const std::string mounts_before = text_of("/proc/self/mountinfo");

@@ -3,6 +3,9 @@ import importlib
 import os
 import sys
 import types
+from _frozen_importlib import _load
+from _frozen_importlib_external import SourceFileLoader, spec_from_file_location
+from _imp import is_frozen
 
 import troupe_errors
 from troupe_host import modules_at_start
@@ -19,10 +22,10 @@ def remember_imports():
     _preloaded = frozenset(name for name in sys.modules if "." not in name) - frozenset(modules_at_start)
 
 
-def _give_way(task_root):
+def _give_way(entries, task_root):
     """A file of the bundle comes before a module of the standard library of that name, as for `python3 file.py`,
     although the zygote has imported that module already."""
-    for entry in os.listdir(task_root):
+    for entry in entries:
         name = entry.removesuffix(".py")
         if name not in _preloaded:
             continue
@@ -30,6 +33,36 @@ def _give_way(task_root):
             continue
         for loaded in [key for key in sys.modules if key == name or key.startswith(name + ".")]:
             del sys.modules[loaded]
+
+
+class _SourceLoader(SourceFileLoader):
+    """Of a file that has no bytecode beside it: none is looked for."""
+
+    def get_code(self, fullname):
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+class _ShortLoader(_SourceLoader):
+    """For the rehearsal: reads the file and takes it for a short one."""
+
+    def get_data(self, path):
+        super().get_data(path)
+        return b"import json\n"
+
+
+def _load_source(name, path, loader=_SourceLoader):
+    return _load(spec_from_file_location(name, path, loader=loader(name, path)))
+
+
+def _import(name, entries, task_root):
+    """What importlib does, by the short way where nothing else can be meant than the one source file of that name."""
+    alike = [entry for entry in entries if entry.partition(".")[0] in (name, "__pycache__")]
+    path = f"{task_root}/{name}.py"
+    plain = alike == [name + ".py"] and os.path.isfile(path)
+    if not plain or name in sys.modules or name in sys.builtin_module_names or is_frozen(name):
+        return importlib.import_module(name)
+    return _load_source(name, path)
 
 
 def takes_context(handler, bound=0):
@@ -75,8 +108,9 @@ def load(handler_name, task_root):
     try:
         sys.path.insert(0, task_root)
         sys.path_importer_cache.pop(task_root, None)
-        _give_way(task_root)
-        module = importlib.import_module(module_name)
+        entries = os.listdir(task_root)
+        _give_way(entries, task_root)
+        module = _import(module_name, entries, task_root)
     except ImportError as error:
         prefix = f"Unable to import module '{module_name}': "
         return troupe_errors.document_as("Runtime.ImportModuleError", prefix, error, "")
@@ -103,4 +137,6 @@ def rehearse(module_name, callable_name, folder):
     load(f"{module_name}.{callable_name}", folder)
     _preloaded = kept
     sys.path.remove(folder)
+    del sys.modules[module_name]
+    _load_source(module_name, f"{folder}/{module_name}.py", _ShortLoader)  # as most handlers are
     del sys.modules[module_name]

@@ -2,7 +2,6 @@
 and files have been looked up before the fork, once for all; and in a blank sandbox, so that the pages which that writes
 to are its own already when its function comes."""
 import importlib
-import importlib.machinery
 import json
 import os
 import sys
@@ -35,8 +34,6 @@ def _rehearse():
     environment, directory, function = dict(os.environ), os.getcwd(), troupe_context.function
     troupe_boot.prepare_process("warmup.handler", "warmup", "$LATEST", 128, folder, {"WARM_UP": "1"})
     troupe_loading.rehearse(_small_module, "rgb_to_yiq", folder)
-    path = f"{folder}/{_small_module}.py"
-    importlib.machinery.SourceFileLoader(_small_module, path).get_data(path)  # of a handler there is no bytecode
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)

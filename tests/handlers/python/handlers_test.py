@@ -74,6 +74,29 @@ def test_a_plain_folder_does_not_hide_the_standard_library(bundle, group):
     assert group(root, "f.f").sandboxes[0].ready().call(0) == "root"
 
 
+@pytest.mark.parametrize("files, expected", [
+    ({"f/__init__.py": "def f(event): return 'package'"}, "package"),
+    ({"f/data.txt": ""}, "file"),
+    ({"f.txt": "", "ff.py": "", "f_g.py": ""}, "file"),
+])
+def test_of_several_of_one_name_the_one_that_python_takes(bundle, group, files, expected):
+    root = bundle({"f.py": "def f(event): return 'file'", **files})
+    assert group(root, "f.f").sandboxes[0].ready().call(0) == expected
+
+
+def test_a_handlers_module_is_as_python_makes_it(bundle, group):
+    root = bundle({"f.py": """
+import f as own, inspect, sys
+def f(event):
+    return [own is sys.modules["f"], __name__, __file__, __package__, __spec__.name, __spec__.origin,
+            __spec__._initializing if hasattr(__spec__, "_initializing") else False, inspect.getsource(g)]
+def g(): return 1
+"""})
+    path = f"{root}/f.py"
+    assert group(root, "f.f").sandboxes[0].ready().call(0) == [
+        True, "f", path, "", "f", path, False, "def g(): return 1\n"]
+
+
 @pytest.mark.parametrize("files, handler, kind, words", [
     ({}, "f.f", "Runtime.ImportModuleError", "Unable to import module 'f': No module named 'f'"),
     ({"f.py": "import nowhere"}, "f.f", "Runtime.ImportModuleError", "No module named 'nowhere'"),
