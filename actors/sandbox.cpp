@@ -184,7 +184,7 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
     if (why != reason::stopped)
       spdlog::warn("the template of {} has ended: its sandboxes load the handler themselves",
                    st.settings.function->config.name);
-  } else if (!death.never_set_up.empty()) {
+  } else if (!death.never_set_up.empty() && why != reason::stopped) {
     last.never_set_up = death.never_set_up;
   } else if (!st.has_run && why != reason::stopped) {
     // Also when it was ready and broke before it was given anything: or whoever waits would wait for one after another.

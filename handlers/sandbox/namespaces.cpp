@@ -93,8 +93,9 @@ std::string network_reading() {
   const auto counters = text_of("snmp");
   if (!sockets || !devices || !counters)
     return {};
-  // After the first line of that one come sums of the whole machine.
-  return sockets->substr(0, sockets->find('\n')) + *devices + *counters + text_of("snmp6").value_or("");
+  // After the first line of that one come sums of the whole machine. Flow labels outlive their sockets for a while.
+  return sockets->substr(0, sockets->find('\n')) + *devices + *counters + text_of("snmp6").value_or("")
+       + text_of("ip6_flowlabel").value_or("");
 }
 
 unique_fd make_tmp() {

@@ -248,9 +248,10 @@ struct successors : bed {
 constexpr std::string_view nothing = "result = 1";
 
 /// All that a namespace says of what was done in it.
-constexpr std::string_view traces = "read = lambda name: open('/proc/net/' + name).read()\n"
-                                    "result = [read('dev'), read('snmp'), read('snmp6'), read('unix'), "
-                                    "read('sockstat').split('\\n')[0]]";
+constexpr std::string_view traces =
+  "read = lambda name: open('/proc/net/' + name).read()\n"
+  "result = [read('dev'), read('snmp'), read('snmp6'), read('unix'), read('ip6_flowlabel'), "
+  "read('sockstat').split('\\n')[0]]";
 
 } // namespace
 
@@ -270,6 +271,10 @@ CAF_TEST(a network that somebody has used serves nobody else) {
     // to where no way leads
     "import socket\nresult = socket.socket().connect_ex(('192.0.2.1', 9))",
     "import socket\nresult = socket.socket(socket.AF_INET6).connect_ex(('2001:db8::1', 9))",
+    // a flow label, which stays when its socket has gone
+    "import socket, struct\ns = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\n"
+    "s.setsockopt(socket.IPPROTO_IPV6, 32, socket.inet_pton(socket.AF_INET6, '::1') + struct.pack('>I', 0x12345)\n"
+    "             + struct.pack('=BBHHHI', 0, 255, 1, 0, 0, 0))\nresult = 1",
     // a connection whose end lasts
     "import socket\nl = socket.create_server(('127.0.0.1', 0))\nc = socket.create_connection(l.getsockname())\n"
     "l.accept()[0].close()\nc.close()\nresult = 1",
