@@ -25,9 +25,7 @@ bool is_named(const handler_store_state& st, const digest& bundle) {
 }
 
 void remove_directory(const fs::path& directory) {
-  std::error_code ec;
-  fs::remove_all(directory, ec);
-  if (ec)
+  if (const auto ec = handlers::remove_unpacked(directory))
     spdlog::warn("an unpacked bundle could not be removed: {}", ec.message());
 }
 

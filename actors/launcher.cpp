@@ -12,7 +12,7 @@ using self_pointer = launcher_actor::stateful_pointer<launcher_state>;
 
 /// After a launch or an end nothing is prepared for that long: what has just been launched needs the cores now.
 constexpr auto quiet_time = std::chrono::milliseconds{5};
-/// Nor while what was launched is not ready yet, unless that takes longer.
+/// Nor while what was launched is not ready yet, unless nothing has been prepared for that long.
 constexpr auto starting_time_max = std::chrono::milliseconds{200};
 /// Until the next look at what a zygote does by itself.
 constexpr auto wait_time = std::chrono::milliseconds{20};
@@ -22,8 +22,10 @@ constexpr auto retry_time = std::chrono::seconds{1};
 void prepare_later(self_pointer self) {
   auto& st = self->state;
   st.quiet_from = std::chrono::steady_clock::now() + quiet_time;
-  if (!std::exchange(st.preparing, true))
-    self->delayed_send(self, quiet_time, atom::prepare::value);
+  if (std::exchange(st.preparing, true))
+    return;
+  st.prepared = std::chrono::steady_clock::now();
+  self->delayed_send(self, quiet_time, atom::prepare::value);
 }
 
 void go_on(self_pointer self, handlers::preparation last) {
@@ -39,18 +41,14 @@ void go_on(self_pointer self, handlers::preparation last) {
 void prepare(self_pointer self) {
   auto& st = self->state;
   const auto now = std::chrono::steady_clock::now();
-  const bool starting = st.starting.use_count() > 1 && now < st.launched + starting_time_max;
+  const bool starting = st.starting.use_count() > 1 && now < st.prepared + starting_time_max;
   const auto from = std::max(st.quiet_from, starting ? now + quiet_time : now);
-  if (from > now)
+  if (from > now) {
     self->delayed_send(self, from - now, atom::prepare::value);
-  else
-    go_on(self, st.factory->prepare_one());
-}
-
-process_ptr own(launcher_state& st, handlers::sandbox_process process) {
-  process.starting = st.starting;
-  st.launched = std::chrono::steady_clock::now();
-  return std::make_shared<handlers::sandbox_process>(std::move(process));
+    return;
+  }
+  st.prepared = now;
+  go_on(self, st.factory->prepare_one());
 }
 
 } // namespace
@@ -78,7 +76,8 @@ launcher_actor::behavior_type launcher(self_pointer self, std::shared_ptr<handle
       prepare_later(self);
       if (!process)
         return std::move(process.error());
-      return own(self->state, std::move(*process));
+      process->starting = self->state.starting;
+      return std::make_shared<handlers::sandbox_process>(std::move(*process));
     },
     [self](atom::examine, const process_ptr& process) {
       const auto unfit = self->state.factory->examine(*process);

@@ -41,7 +41,7 @@ struct launcher_state {
   bool preparing = false;                                          ///< a prepare message is under way
   std::chrono::steady_clock::time_point quiet_from;                ///< from then on, parts may be prepared
   std::shared_ptr<const void> starting = std::make_shared<char>(); ///< held by all that are not ready yet
-  std::chrono::steady_clock::time_point launched;                  ///< the latest of those
+  std::chrono::steady_clock::time_point prepared;                  ///< the latest part, or the first that waited
   static inline const char* name = "launcher";
 };
 

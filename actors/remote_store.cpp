@@ -277,8 +277,7 @@ remote_store_actor::behavior_type remote_store(self_pointer self, fs::path bundl
       return caf::unit;
     },
     [self](atom::release, const digest& bundle) {
-      std::error_code ec;
-      fs::remove_all(directory_of(self->state, bundle), ec);
+      std::error_code ec = handlers::remove_unpacked(directory_of(self->state, bundle));
       if (!ec)
         fs::remove(archive_of(self->state, bundle), ec);
       if (ec)

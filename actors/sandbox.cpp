@@ -186,6 +186,7 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
                    st.settings.function->config.name);
   } else if (!death.never_set_up.empty() && why != reason::stopped) {
     last.never_set_up = death.never_set_up;
+    last.ordered = st.settings.launched;
   } else if (!st.has_run && why != reason::stopped) {
     // Also when it was ready and broke before it was given anything: or whoever waits would wait for one after another.
     const auto init = steady_clock::now() - st.settings.launched;

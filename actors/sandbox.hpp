@@ -30,7 +30,8 @@ struct sandbox_end {
   uuid revision;
   std::optional<usage_record> record; ///< of the invocation it died with
   std::optional<failed_start> failed;
-  std::string never_set_up{}; ///< why it never came to run its function's code; empty when it did
+  std::string never_set_up{};                      ///< why it never ran its function's code; empty when it did
+  std::chrono::steady_clock::time_point ordered{}; ///< when its worker had it made
 };
 
 } // namespace troupe

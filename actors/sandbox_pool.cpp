@@ -123,11 +123,14 @@ std::optional<call_ticket> sandbox_pool::take_waiting(const uuid& revision) {
 
 std::vector<sandbox_pool::expired> sandbox_pool::expire(time_point now) {
   std::vector<expired> result;
+  next_expiry_ = time_point::max();
   for (auto& [revision, g] : groups_) {
     while (!g->waiting.empty() && now - g->waiting.front().since >= wait_max_of(*g)) {
       result.push_back({drop_front(*g), g->blocked_by});
       make_runnable(*g);
     }
+    if (!g->waiting.empty())
+      next_expiry_ = std::min(next_expiry_, g->waiting.front().since + wait_max_of(*g));
   }
   return result;
 }

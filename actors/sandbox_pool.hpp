@@ -158,6 +158,9 @@ public:
   /// Takes the invocations that have waited for `wait_max` out of the queue.
   std::vector<expired> expire(time_point now);
 
+  /// When that has to be called next for those who were in the queue the last time.
+  time_point next_expiry() const noexcept { return next_expiry_; }
+
   /// Stops, by way of `next`, the sandboxes that have been idle since before `limit`.
   void stop_idle_since(time_point limit);
 
@@ -166,6 +169,11 @@ public:
 
   /// The same for all revisions.
   void drain();
+
+  /// Of a sandbox; nullptr when the slot is vacant.
+  const uuid* revision_of(sandbox_slot slot) const noexcept {
+    return slot < sandboxes_.size() && sandboxes_[slot].home ? &sandboxes_[slot].home->revision : nullptr;
+  }
 
   /// Whether the mere passing of time may bring something to do: `next` wants to be called again soon.
   bool holding() const noexcept { return !blocked_.empty(); }
@@ -356,6 +364,7 @@ private:
   std::vector<function_state*> reservations_;
   fair_queue turns_; ///< of tenants with something runnable
   std::vector<tenant_state*> by_flow_;
+  time_point next_expiry_ = time_point::max();
   std::deque<tenant_state*> blocked_;     ///< tenants with something blocked
   std::deque<counted_run> brief_runs_;    ///< the oldest first
   std::vector<counted_run> burning_runs_; ///< looked at when the first of them is due

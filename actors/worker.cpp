@@ -96,6 +96,8 @@ void tick_soon(self_pointer self) {
     delay = std::min<steady_clock::duration>(delay, st.drain_until - now);
   if (!st.records.empty())
     delay = std::min(delay, std::max(st.flush_due - now, steady_clock::duration{1ms}));
+  if (const auto due = st.pool.next_expiry(); due != steady_clock::time_point::max())
+    delay = std::min(delay, std::max<steady_clock::duration>(due - now, 1ms));
   if (st.pool.holding())
     delay = hold_interval;
   if (delay == steady_clock::duration::max() || st.next_tick <= now + delay)
@@ -342,6 +344,8 @@ worker_inner::behavior_type worker(working::self_pointer self, worker_settings s
     [self](atom::status) { return status(self->state); },
     [self](atom::drain, caf::timespan patience) { return drain(self, patience); },
     [self](atom::ready, sandbox_slot slot) {
+      if (const auto* revision = self->state.pool.revision_of(slot))
+        self->state.revisions[*revision].set_up_failed.reset();
       self->state.pool.ready(slot, steady_clock::now());
       settle(self);
     },

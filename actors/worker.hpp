@@ -30,8 +30,8 @@ struct worker_state {
   /// What the worker knows of a revision as long as it has sandboxes or waiting invocations.
   struct revision {
     function_ptr function;
-    std::string bundle_dir;     ///< empty until it is known to be there
-    bool set_up_failed = false; ///< of its latest sandbox that was not set up: one who waits for the next may be told
+    std::string bundle_dir;                                               ///< empty until it is known to be there
+    std::optional<std::chrono::steady_clock::time_point> set_up_failed{}; ///< a sandbox of it, and none has been since
   };
 
   /// A sandbox's actor and its process; empty while it is starting or vacant.

@@ -98,8 +98,8 @@ void set_up_failed(self_pointer self, const sandbox_end& last) {
   if (known == st.revisions.end())
     return;
   spdlog::error("a sandbox of {} failed: {}", known->second.function->config.name, last.never_set_up);
-  known->second.set_up_failed = !known->second.set_up_failed;
-  if (!known->second.set_up_failed)
+  const auto before = std::exchange(known->second.set_up_failed, steady_clock::now());
+  if (before && last.ordered > *before)
     fail_one_waiting(st, last.revision, told_of(make_error(errc::sandbox_failed)));
 }
 

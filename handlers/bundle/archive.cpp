@@ -57,6 +57,19 @@ caf::error unpack(std::string_view zip, const fs::path& directory) {
   return writer.commit();
 }
 
+std::error_code remove_unpacked(const fs::path& directory) {
+  const fs::path aside = directory.parent_path() / (".removing-" + directory.filename().string());
+  std::error_code ec;
+  fs::remove_all(aside, ec); // of a node that was killed
+  if (!ec)
+    fs::rename(directory, aside, ec);
+  if (ec == std::errc::no_such_file_or_directory)
+    return {};
+  if (!ec)
+    fs::remove_all(aside, ec);
+  return ec;
+}
+
 caf::expected<std::vector<std::string>> list(std::string_view zip) {
   const auto checked = check(zip);
   if (!checked)

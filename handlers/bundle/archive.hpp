@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 /// Bundles as archives: checked and unpacked where they come in, packed by the deploy command.
@@ -20,6 +21,9 @@ namespace troupe::handlers {
 /// 0644 or 0755, directories 0755, owned by the caller; the times of files are kept. The content is synced to disk
 /// before it returns.
 caf::error unpack(std::string_view zip, const std::filesystem::path& directory);
+
+/// Removes what `unpack` has made, if it is there; nobody sees a part of it on the way.
+std::error_code remove_unpacked(const std::filesystem::path& directory);
 
 /// One regular file inside an archive.
 struct packed_file {

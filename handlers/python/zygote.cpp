@@ -90,6 +90,13 @@ private:
   void grow(int control);
   void take_packages(int control, barrier& gate) noexcept;
   void go_home();
+
+  /// Back there at the end of a block, however that ends.
+  struct excursion {
+    zygote& of;
+    ~excursion() { of.go_home(); }
+  };
+
   [[noreturn]] void run_child(const zygote_request& request, const std::vector<unique_fd>& fds, int tmp,
                               barrier& gate) noexcept;
 
@@ -128,8 +135,8 @@ void zygote::answer(const wire::fd_message& message) {
 
 void zygote::prepare() {
   if (networks_.size() <= tmps_.size()) {
+    const excursion away{*this};
     networks_.push_back(make_network());
-    go_home();
   } else {
     tmps_.push_back(make_tmp());
   }
@@ -171,6 +178,7 @@ unique_fd zygote::enter_network(const unique_fd* left_by_another) {
 void zygote::launch(const zygote_request& request, const std::vector<unique_fd>& fds) {
   const unique_fd tmp = take(tmps_, make_tmp);
   barrier gate;
+  const excursion away{*this};
   const unique_fd made = enter_network(request.has_network ? &fds[launch_fd::first_other] : nullptr);
   unique_fd pidfd;
   before_fork();
@@ -193,7 +201,6 @@ void zygote::launch(const zygote_request& request, const std::vector<unique_fd>&
     tell_failure(control_fd, error, pidfd ? child : std::span<const int>{}); // the child ends at the barrier
   }
   after_fork_parent();
-  go_home();
 }
 
 /// No Python in this: the holder of a shell never runs any.

@@ -115,8 +115,7 @@ caf::error zygote_factory::ensure_zygote() {
     spdlog::warn("the zygote is gone; starting another");
   collect_ahead();
   discard_dead_blanks(); // before whatever is left of the zygote's is waited for
-  for (cell& place : ready_)
-    place.network.reset();
+  left_networks_.clear();
   zygote_.reset();
   auto started =
     zygote_process::start({settings_.host_program, mount_point(), settings_.reply_time,
@@ -142,6 +141,10 @@ caf::error zygote_factory::open_group(cell& place) {
 }
 
 caf::expected<zygote_factory::cell> zygote_factory::make_cell(cgroup_entry how) {
+  if (free_slots_.empty() && !ready_.empty()) { // for a shell, which takes none of those
+    drop(std::move(ready_.front()));
+    ready_.pop_front();
+  }
   if (free_slots_.empty())
     return make_error(errc::sandbox_failed, "the node has as many sandboxes as it can have");
   const uint32_t slot = free_slots_.back();
@@ -169,8 +172,10 @@ caf::expected<zygote_factory::cell> zygote_factory::take_cell() {
 void zygote_factory::take_back(cell used) {
   if (used.holder)
     return leave_shell(std::move(used));
-  if (!zygote_ || used.guard != zygote_->shared_keeper()) // it belongs to those zygotes' user namespace
-    used.network.reset();
+  if (used.network && zygote_ && used.guard == zygote_->shared_keeper()
+      && left_networks_.size() < settings_.recycled_max)
+    left_networks_.push_back(std::move(used.network));
+  used.network.reset();
   used.guard.reset();
   used.pid = 0;
   used.bundle_dir.clear();
@@ -269,8 +274,15 @@ caf::expected<preparation> zygote_factory::try_to_prepare_one() {
   return preparation::made;
 }
 
-/// What is worth doing when everything else is ready.
+/// What is worth doing when everything else is ready. What a burst has left beyond that goes.
 caf::expected<preparation> zygote_factory::tend() {
+  if (ready_.size() > settings_.pool_target) {
+    cell oldest = std::move(ready_.front());
+    ready_.pop_front();
+    drop(std::move(oldest));
+    return preparation::made;
+  }
+  left_networks_.clear(); // the zygote has made others
   auto done = prepare_templates();
   return done && *done == preparation::full ? packages_.tend(*zygote_) : std::move(done);
 }

@@ -8,6 +8,7 @@
 #include "handlers/sandbox/zygote_process.hpp"
 
 #include <chrono>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -56,7 +57,7 @@ private:
     std::optional<uint32_t> of_template{}; ///< and the slot of the template inside whose shell that is
     std::string bundle_dir{};              ///< of its function, once it has one
     unique_fd set_up{};                    ///< the node's end, while the child may have something to report
-    unique_fd network{};                   ///< of its latest sandbox, unless that has a way out or lives in a shell
+    unique_fd network{};                   ///< unless that has a way out or lives in a shell
   };
 
   struct blank {
@@ -93,6 +94,7 @@ private:
   caf::error begin_ahead(bool rehearse);
   caf::expected<blank> finish_ahead();
   void collect_ahead();
+  void work_ahead();
   caf::expected<blank> make_blank(bool rehearse);
   caf::expected<blank> take_blank(network reach);
   caf::expected<blank> take_for(const sandbox_spec& spec);
@@ -143,7 +145,8 @@ private:
   package_zygotes packages_;
   std::map<uint32_t, cell> live_; ///< by slot
   std::map<uint32_t, template_home> templates_;
-  std::vector<cell> ready_;
+  std::deque<cell> ready_;
+  std::deque<unique_fd> left_networks_;    ///< of sandboxes that have ended, of this zygote's user namespace
   std::list<cell> occupied_;               ///< somebody is still in the group
   std::list<blank> blanks_;                ///< the oldest first
   std::optional<blank> ahead_;             ///< one more that the zygote is making

@@ -58,7 +58,15 @@ caf::expected<zygote_factory::blank> zygote_factory::finish_ahead() {
   return finish_blank(std::move(begun), *zygote_);
 }
 
-/// What was begun and not wanted is a blank one like others.
+/// While the last blank one is given its function.
+void zygote_factory::work_ahead() {
+  if (!settings_.work_ahead || !blanks_wanted_ || settings_.blank_target == 0 || !blanks_.empty() || ahead_)
+    return;
+  if (auto err = begin_ahead(false))
+    spdlog::warn("making a sandbox ahead failed: {}", what_of(err));
+}
+
+/// What was begun and not wanted is a blank one, though it has rehearsed nothing.
 void zygote_factory::collect_ahead() {
   if (!ahead_)
     return;
@@ -76,6 +84,10 @@ caf::expected<zygote_factory::blank> zygote_factory::begin_blank(cell place, zyg
     return ends.error();
   }
   std::vector<int> fds = ends->childs.numbers();
+  if (!left_networks_.empty()) {
+    place.network = std::move(left_networks_.front());
+    left_networks_.pop_front();
+  }
   if (place.network)
     fds.push_back(place.network.get());
   if (place.birthplace)
@@ -254,6 +266,7 @@ sandbox_process zygote_factory::describe(blank& done) {
 
 sandbox_process zygote_factory::hand_over(blank done, const sandbox_spec& spec) {
   sandbox_process result = describe(done);
+  done.place.set_up = std::move(done.ends.set_up);
   done.place.bundle_dir = spec.bundle_dir;
   live_.emplace(result.slot, std::move(done.place));
   return result;
@@ -277,18 +290,15 @@ caf::expected<sandbox_process> zygote_factory::launch_from_blank(const sandbox_s
     return bundle.error();
   for (int attempt = 1;; ++attempt) {
     auto taken = attempt == 1 ? take_for(spec) : take_blank(spec.reach);
-    if (taken && settings_.work_ahead && blanks_wanted_ && settings_.blank_target > 0 && blanks_.empty() && !ahead_)
-      if (auto err = begin_ahead(false))
-        spdlog::warn("making a sandbox ahead failed: {}", what_of(err));
     caf::error problem = taken ? give(*taken, spec, bundle->get()) : taken.error();
     if (!problem) {
-      taken->place.set_up = std::move(taken->ends.set_up);
+      work_ahead();
       return hand_over(std::move(*taken), spec);
     }
     spdlog::error("launching a sandbox failed: {}", what_of(problem));
     if (taken)
       discard(std::move(*taken));
-    // Once more: a zygote may have been lost on the way, or a blank sandbox have died unseen.
+    // Once more: a zygote may have been lost on the way.
     if (attempt == 2)
       return problem;
   }

@@ -332,8 +332,10 @@ caf::expected<sandbox_process> zygote_factory::launch_copy(const sandbox_spec& s
     return failed("the template is gone");
   collect_ahead(); // whose process would be one that this factory does not know
   auto made = copy(found->second);
-  if (made)
+  if (made) {
+    made->ends.set_up.reset(); // it has reported
     return hand_over(std::move(*made), spec);
+  }
   condemn(found->second);
   return made.error();
 }

@@ -94,8 +94,10 @@ std::string network_reading() {
   if (!sockets || !devices || !counters)
     return {};
   // After the first line of that one come sums of the whole machine. Flow labels outlive their sockets for a while.
-  return sockets->substr(0, sockets->find('\n')) + *devices + *counters + text_of("snmp6").value_or("")
-       + text_of("ip6_flowlabel").value_or("");
+  std::string result = sockets->substr(0, sockets->find('\n')) + *devices + *counters;
+  for (const char* name : {"snmp6", "ip6_flowlabel", "rt6_stats"}) // where there is IPv6
+    result += text_of(name).value_or("");
+  return result;
 }
 
 unique_fd make_tmp() {

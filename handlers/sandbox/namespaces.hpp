@@ -30,9 +30,10 @@ bool raise_loopback() noexcept;
 /// process in there: setns back.
 unique_fd make_network();
 
-/// How many sockets there are in the calling process's network namespace, and all that its devices and protocols have
-/// counted. One that reads like a new one is as a new one: no packet, no refused attempt to send one, no socket on its
-/// way to its end. Empty when it cannot be told.
+/// How many sockets there are in the calling process's network namespace, its flow labels, and all that its devices,
+/// protocols and routes have counted. One that reads like a new one is as a new one but for its number: no packet, no
+/// refused attempt to send one, no socket on its way to its end. What comes later than the socket's end, reports about
+/// groups, the system-call filter prevents. Empty when it cannot be told.
 std::string network_reading();
 
 /// A detached tmpfs of limits::ephemeral_storage_mb_default.

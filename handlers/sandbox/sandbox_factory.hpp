@@ -83,7 +83,8 @@ struct factory_settings {
   uint64_t memory_bytes = 0; ///< of all sandboxes together; 0: as much as the machine gives
   isolation level = isolation::full;
   uint32_t pool_target = limits::launches_in_flight_max; ///< cgroups, network namespaces and /tmp mounts kept ready
-  uint32_t recycled_max = 64;                            ///< cgroups of ended sandboxes that are kept for the next ones
+  /// Cgroups and networks of ended sandboxes that are kept for the next ones, until there is nothing else to do.
+  uint32_t recycled_max = 64;
   /// Sandboxes kept ready, all but the function; one fewer for every four more than one that a function has.
   uint32_t blank_target = 0;
   bool work_ahead = true; ///< while one is launched that was the last blank one, the zygote makes another

@@ -238,10 +238,23 @@ std::vector<sock_filter> build_entry_filter() {
   return filter.program();
 }
 
+/// Groups: no packet to one gets in or out, and reports about them would come when their socket has long gone.
+void refuse_groups(filter_builder& filter) {
+  const auto refuse = [&filter](int level, std::initializer_list<int> options) {
+    for (const int option : options)
+      filter.refuse("setsockopt", EPERM,
+                    {equals(1, static_cast<uint64_t>(level)), equals(2, static_cast<uint64_t>(option))});
+  };
+  refuse(IPPROTO_IP, {IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, IP_MSFILTER, MCAST_JOIN_GROUP,
+                      MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER});
+  refuse(IPPROTO_IPV6, {IPV6_JOIN_GROUP, IPV6_JOIN_ANYCAST, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER});
+}
+
 /// A template passes descriptors to the node, which closes what it has no use for: it must not have to wait then.
 std::vector<sock_filter> build_linger_filter() {
   filter_builder filter{SCMP_ACT_ALLOW};
   filter.refuse("setsockopt", ENOPROTOOPT, {equals(1, SOL_SOCKET), equals(2, SO_LINGER)});
+  refuse_groups(filter);
   return filter.program();
 }
 
@@ -257,6 +270,7 @@ void allow_making(filter_builder& filter) {
 std::vector<sock_filter> build_sandbox_filter() {
   filter_builder filter{SCMP_ACT_ALLOW};
   hide_clone3(filter);
+  refuse_groups(filter);
   for_each_word(making_calls, [&](const char* name) {
     if (std::string_view{name} != "clone3")
       filter.refuse(name, EPERM);

@@ -133,6 +133,8 @@ caf::error zygote_process::begin_launch(const zygote_request& request, std::span
 
 caf::expected<zygote_process::child> zygote_process::finish_launch() {
   collect_launched();
+  if (!launched_)
+    return failed("no launch was begun");
   return *std::exchange(launched_, std::nullopt);
 }
 

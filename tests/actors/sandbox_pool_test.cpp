@@ -66,6 +66,19 @@ CAF_TEST(short runs share a sandbox until somebody has waited for long) {
   CAF_CHECK_EQUAL(actions(), lines{"start 1"});
 }
 
+CAF_TEST(who waits for its own sandbox is looked at when that is there or the wait too long) {
+  const auto f = function(1);
+  CAF_CHECK_EQUAL(submit(f, 1), lines{"start 0"});
+  CAF_CHECK(!pool.holding());
+  const auto begin = now;
+  now += 1s;
+  CAF_CHECK(pool.expire(now).empty());
+  CAF_CHECK(pool.next_expiry() == begin + 10s);
+  now += 9s;
+  CAF_CHECK_EQUAL(pool.expire(now).size(), 1u);
+  CAF_CHECK(pool.next_expiry() == sandbox_pool::time_point::max());
+}
+
 CAF_TEST(runs that are in each others way are short all the same) {
   make([](auto& settings) { settings.width = 1; });
   const auto f = function(1);

@@ -275,6 +275,8 @@ CAF_TEST(a network that somebody has used serves nobody else) {
     "import socket, struct\ns = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\n"
     "s.setsockopt(socket.IPPROTO_IPV6, 32, socket.inet_pton(socket.AF_INET6, '::1') + struct.pack('>I', 0x12345)\n"
     "             + struct.pack('=BBHHHI', 0, 255, 1, 0, 0, 0))\nresult = 1",
+    // a route that is kept for its next use
+    "import socket\ns = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\ns.connect(('::1', 9))\nresult = 1",
     // a connection whose end lasts
     "import socket\nl = socket.create_server(('127.0.0.1', 0))\nc = socket.create_connection(l.getsockname())\n"
     "l.accept()[0].close()\nc.close()\nresult = 1",
@@ -287,6 +289,18 @@ CAF_TEST(a network that somebody has used serves nobody else) {
     CAF_CHECK_NOT_EQUAL(network_after(traces), used);
     CAF_CHECK_EQUAL(seen, fresh);
   }
+}
+
+CAF_TEST(nobody joins groups) {
+  // Reports about them are sent when their socket has gone, and the network may be another's by then.
+  network_after(
+    "import socket, struct\nresult = []\n"
+    "for family, level, option, value in (\n"
+    "    (socket.AF_INET, socket.IPPROTO_IP, 35, struct.pack('=4s4si', bytes([224, 1, 2, 3]), bytes(4), 1)),\n"
+    "    (socket.AF_INET6, socket.IPPROTO_IPV6, 20, bytes([255, 2]) + bytes(13) + b'x' + struct.pack('=I', 1))):\n"
+    "  try: socket.socket(family, socket.SOCK_DGRAM).setsockopt(level, option, value)\n"
+    "  except OSError as error: result.append(error.errno)");
+  CAF_CHECK_EQUAL(seen, "[1, 1]"); // EPERM
 }
 
 CAF_TEST(a network does not outlive its zygote) {
