@@ -32,7 +32,6 @@ launch_request request_of(const sandbox_spec& spec) {
 
 /// From the bare zygote. One that will wait for its function is to `rehearse` what it will do then.
 caf::expected<zygote_factory::blank> zygote_factory::make_blank(bool rehearse) {
-  collect_ahead();
   if (auto err = begin_ahead(rehearse))
     return err;
   return finish_ahead();
@@ -87,9 +86,8 @@ caf::expected<zygote_factory::blank> zygote_factory::begin_blank(cell place, zyg
   if (!left_networks_.empty()) {
     place.network = std::move(left_networks_.front());
     left_networks_.pop_front();
-  }
-  if (place.network)
     fds.push_back(place.network.get());
+  }
   if (place.birthplace)
     fds.push_back(place.birthplace.get());
   for (const unique_fd& join : place.joins)
@@ -142,8 +140,7 @@ caf::expected<zygote_factory::blank> zygote_factory::take_blank(network reach) {
     if (auto waiting = take_first(connected_))
       return std::move(*waiting);
   }
-  if (blanks_.empty())
-    collect_ahead();
+  collect_ahead(); // which there is only when there are no others
   if (auto waiting = take_first(blanks_))
     return reach == network::egress ? connected(std::move(*waiting)) : caf::expected<blank>{std::move(*waiting)};
   auto made = make_blank(false);

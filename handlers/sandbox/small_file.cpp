@@ -2,6 +2,7 @@
 
 #include "handlers/wire/unique_fd.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -19,17 +20,16 @@ std::optional<std::string> read_small_file(const std::string& path) {
   const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file)
     return std::nullopt;
-  std::string text(bytes_max, '\0');
-  size_t size = 0;
-  while (size < text.size()) { // the kernel hands out such files a page at a time
-    const ssize_t count = ::read(file.get(), text.data() + size, text.size() - size);
+  std::string text;
+  char part[8 * 1024]; // most have a line; the zygote's pages are copied when they are written to
+  while (text.size() < bytes_max) {
+    const ssize_t count = ::read(file.get(), part, std::min(sizeof part, bytes_max - text.size()));
     if (count < 0)
       return std::nullopt;
     if (count == 0)
       break;
-    size += static_cast<size_t>(count);
+    text.append(part, static_cast<size_t>(count));
   }
-  text.resize(size);
   return text;
 }
 

@@ -10,7 +10,6 @@
 #include <memory>
 #include <sstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <fcntl.h>
@@ -80,9 +79,8 @@ constexpr const char* allowed_calls[] = {
 
 /// What the zygote does besides, for the sandboxes that it makes, and these before they are given their function.
 constexpr const char* making_calls =
-  "clone3 setns unshare mount move_mount fsopen fsconfig fsmount keyctl sethostname setdomainname capset "
+  "setns unshare mount move_mount fsopen fsconfig fsmount keyctl sethostname setdomainname capset "
   "sched_setscheduler seccomp";
-constexpr int making_options[] = {PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_SECCOMP};
 constexpr unsigned long making_requests[] = {SIOCSIFFLAGS};
 
 class filter_builder {
@@ -217,14 +215,23 @@ void limit_personality(filter_builder& filter) {
     filter.allow("personality", {equals(0, persona)});
 }
 
-/// What a child of a template needs between entering a shell and having dropped what that gave it.
-constexpr int entry_options[] = {PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_SECCOMP};
+/// For dropping what a process has that makes a sandbox, or a child of a template that has entered a shell.
+constexpr int dropping_options[] = {PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_SECCOMP};
+
+void allow_dropping(filter_builder& filter) {
+  for (const int option : dropping_options)
+    filter.allow("prctl", {equals(0, static_cast<uint64_t>(option))});
+}
+
+void refuse_dropping(filter_builder& filter) {
+  for (const int option : dropping_options)
+    filter.refuse("prctl", EPERM, {equals(0, static_cast<uint64_t>(option))});
+}
 
 void allow_entries(filter_builder& filter) {
   filter.allow("setns", {equals(1, shell_namespaces())});
   filter.allow("capset");
-  for (const int option : entry_options)
-    filter.allow("prctl", {equals(0, static_cast<uint64_t>(option))});
+  allow_dropping(filter);
 }
 
 /// A sandbox that is a child of the node could make others, which the node would have to wait for.
@@ -232,8 +239,7 @@ std::vector<sock_filter> build_entry_filter() {
   filter_builder filter{SCMP_ACT_ALLOW};
   filter.refuse("setns", EPERM);
   filter.refuse("capset", EPERM);
-  for (const int option : entry_options)
-    filter.refuse("prctl", EPERM, {equals(0, static_cast<uint64_t>(option))});
+  refuse_dropping(filter);
   filter.refuse("clone", EPERM, {equals(0, CLONE_PARENT, CLONE_PARENT)});
   return filter.program();
 }
@@ -259,9 +265,9 @@ std::vector<sock_filter> build_linger_filter() {
 }
 
 void allow_making(filter_builder& filter) {
+  filter.allow("clone3");
   for_each_word(making_calls, [&](const char* name) { filter.allow(name); });
-  for (const int option : making_options)
-    filter.allow("prctl", {equals(0, static_cast<uint64_t>(option))});
+  allow_dropping(filter);
   for (const unsigned long request : making_requests)
     filter.allow("ioctl", {equals(1, static_cast<uint64_t>(request))});
 }
@@ -271,12 +277,8 @@ std::vector<sock_filter> build_sandbox_filter() {
   filter_builder filter{SCMP_ACT_ALLOW};
   hide_clone3(filter);
   refuse_groups(filter);
-  for_each_word(making_calls, [&](const char* name) {
-    if (std::string_view{name} != "clone3")
-      filter.refuse(name, EPERM);
-  });
-  for (const int option : making_options)
-    filter.refuse("prctl", EPERM, {equals(0, static_cast<uint64_t>(option))});
+  for_each_word(making_calls, [&](const char* name) { filter.refuse(name, EPERM); });
+  refuse_dropping(filter);
   for (const unsigned long request : making_requests)
     filter.refuse("ioctl", EPERM, {equals(1, static_cast<uint64_t>(request))});
   return filter.program();
