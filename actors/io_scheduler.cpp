@@ -1,47 +1,31 @@
 #include "actors/io_scheduler.hpp"
 
+#include <boost/asio/post.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/resumable.hpp>
 
 namespace troupe {
 
-void io_scheduler::install(caf::actor_system_config& config, post_function post) {
-  config.module_factories.emplace_back(
-    [post = std::move(post)](caf::actor_system& system) -> caf::actor_system::module* {
-      return new io_scheduler{system, post};
-    });
+void io_scheduler::install(caf::actor_system_config& config, io_loop& loop) {
+  config.module_factories.emplace_back([&loop](caf::actor_system& system) -> caf::actor_system::module* {
+    return new io_scheduler{system, loop};
+  });
 }
 
-io_scheduler& io_scheduler::of(caf::actor_system& system) {
-  return static_cast<io_scheduler&>(system.scheduler());
-}
-
-io_scheduler::io_scheduler(caf::actor_system& system, post_function post)
-  : abstract_coordinator{system}, post_{std::move(post)}, unit_{system, *this} {}
-
-void io_scheduler::bind_to_this_thread() {
-  home_ = std::this_thread::get_id();
+io_scheduler::io_scheduler(caf::actor_system& system, io_loop& loop)
+  : abstract_coordinator{system}, loop_{loop}, unit_{system, *this} {
+  loop_.set_actors([this] { run(); });
 }
 
 void io_scheduler::enqueue(caf::resumable* job) {
-  if (std::this_thread::get_id() != home_.load(std::memory_order_relaxed)) {
-    post_([this, job] {
-      jobs_.push_back(job);
-      if (!scheduled_)
-        run();
-    });
-    return;
-  }
-  jobs_.push_back(job);
-  if (!scheduled_) {
-    scheduled_ = true;
-    post_([this] { run(); });
-  }
+  if (loop_.is_here())
+    jobs_.push_back(job);
+  else
+    boost::asio::post(loop_.io(), [this, job] { jobs_.push_back(job); });
 }
 
 void io_scheduler::run() {
-  scheduled_ = true;
   while (!jobs_.empty()) {
     auto* job = jobs_.front();
     jobs_.pop_front();
@@ -52,7 +36,6 @@ void io_scheduler::run() {
       case caf::resumable::shutdown_execution_unit: break;
     }
   }
-  scheduled_ = false;
 }
 
 void io_scheduler::start() {

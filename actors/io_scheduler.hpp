@@ -1,12 +1,12 @@
 #pragma once
 
+#include "actors/io_loop.hpp"
+
 #include <caf/detail/thread_safe_actor_clock.hpp>
 #include <caf/execution_unit.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
-#include <atomic>
 #include <deque>
-#include <functional>
 #include <thread>
 
 namespace troupe {
@@ -15,23 +15,14 @@ namespace troupe {
 /// place of CAF's pool of threads. What costs time between actors is waking threads, not sending messages: here a
 /// message from one actor to the next is a push and a pop, without a lock or a futex.
 ///
-/// Thread safety: `enqueue` may be called from every thread; actors run only inside `run`, on the bound thread.
+/// Thread safety: `enqueue` may be called from every thread; actors run only inside `run`, when the loop says so.
 /// Detached actors keep their own threads, and time-outs come from one clock thread.
 class io_scheduler : public caf::scheduler::abstract_coordinator {
 public:
-  /// Makes the io thread call a function soon; callable from every thread.
-  using post_function = std::function<void(std::function<void()>)>;
+  /// Puts this scheduler in place of CAF's in an actor system made of `config`. `loop` must outlive the system.
+  static void install(caf::actor_system_config& config, io_loop& loop);
 
-  /// Puts this scheduler in place of CAF's in an actor system made of `config`. `post` must outlive the system.
-  static void install(caf::actor_system_config& config, post_function post);
-
-  /// The scheduler of a system whose configuration went through `install`.
-  static io_scheduler& of(caf::actor_system& system);
-
-  io_scheduler(caf::actor_system& system, post_function post);
-
-  /// Declares the calling thread to be the io thread. Until then, every job is posted.
-  void bind_to_this_thread();
+  io_scheduler(caf::actor_system& system, io_loop& loop);
 
   void enqueue(caf::resumable* job) override;
   void start() override;
@@ -48,11 +39,9 @@ private:
 
   void run();
 
-  post_function post_;
+  io_loop& loop_;
   unit unit_;
-  std::atomic<std::thread::id> home_;
   std::deque<caf::resumable*> jobs_; ///< of the io thread
-  bool scheduled_ = false;           ///< a call of `run` is under way or posted
   caf::detail::thread_safe_actor_clock clock_;
   std::thread clock_thread_;
 };

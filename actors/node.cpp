@@ -12,7 +12,6 @@
 #include "actors/remote_store.hpp"
 #include "config/errc.hpp"
 
-#include <boost/asio/post.hpp>
 #include <caf/io/all.hpp>
 #include <spdlog/spdlog.h>
 
@@ -35,11 +34,11 @@ int64_t now_ns() {
 
 } // namespace
 
-node_config::node_config(boost::asio::io_context& io, const uuid& id, const config::settings& settings) {
+node_config::node_config(io_loop& loop, const uuid& id, const config::settings& settings) {
   add_message_types<caf::id_block::troupe>();
   add_message_types<caf::id_block::troupe_handles>();
   set("scheduler.max-throughput", size_t{64});
-  io_scheduler::install(*this, [&io](std::function<void()> job) { boost::asio::post(io, std::move(job)); });
+  io_scheduler::install(*this, loop);
   if (!config::is_clustered(settings))
     return;
   add_message_types<caf::id_block::troupe_cluster>();
@@ -51,12 +50,12 @@ node_config::node_config(boost::asio::io_context& io, const uuid& id, const conf
   cluster::set_identity(*this, id);
 }
 
-node::node(boost::asio::io_context& io, const config::settings& settings)
-  : io_{io},
+node::node(io_loop& loop, const config::settings& settings)
+  : loop_{loop},
     settings_{settings},
     roles_{config::parse_roles(settings.node.roles).value_or(config::node_roles{true, true, true})},
     id_{uuid::make()},
-    config_{io, id_, settings},
+    config_{loop, id_, settings},
     system_{spawnable(config_)} {}
 
 node::~node() = default;
@@ -76,7 +75,7 @@ node_config& node::spawnable(node_config& config) {
   return config;
 }
 
-caf::expected<std::unique_ptr<node>> node::start(const config::settings& settings, boost::asio::io_context& io,
+caf::expected<std::unique_ptr<node>> node::start(const config::settings& settings, io_loop& loop,
                                                  const fs::path& program_dir) {
   std::signal(SIGPIPE, SIG_IGN); // Writing to a handler that has gone is an error to be seen, not the node's end.
   if (auto problem = config::check_cluster(settings))
@@ -89,7 +88,7 @@ caf::expected<std::unique_ptr<node>> node::start(const config::settings& setting
   auto db = storage::database::open(data_dir / "db", storage::database::access::owner);
   if (!db)
     return std::move(db.error());
-  std::unique_ptr<node> made{new node{io, settings}};
+  std::unique_ptr<node> made{new node{loop, settings}};
   if (auto problem = made->spawn_all(data_dir, std::move(*db), program_dir)) {
     made->stop();
     return problem;
@@ -112,7 +111,7 @@ caf::error node::spawn_all(const fs::path& data_dir, std::shared_ptr<storage::da
     const auto launching = system_.spawn<caf::detached>(launcher, std::move(*factory));
     detached_.insert(detached_.begin(), caf::actor_cast<caf::actor>(launching));
     parts_ = worker_settings_of(settings_);
-    parts_->io = &io_;
+    parts_->io = &loop_.io();
     parts_->bundles = data_dir / "bundles";
     parts_->store = actors_.store;
     parts_->launcher = launching;
@@ -238,11 +237,7 @@ void node::stop() {
   actors_ = {};
   for (auto& actor : std::exchange(detached_, {}))
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
-  io_.restart();
-  const auto until = std::chrono::steady_clock::now() + stop_time_max;
-  while (system_.registry().running() > 0 && std::chrono::steady_clock::now() < until)
-    io_.run_one_for(5ms);
-  if (system_.registry().running() > 0)
+  if (!loop_.run_until([this] { return system_.registry().running() == 0; }, stop_time_max))
     spdlog::warn("{} actors have not ended in time", system_.registry().running());
   gate_.reset(); // which the membership has used to its end
 }

@@ -1,12 +1,11 @@
 #pragma once
 
 #include "actors/cluster/gate.hpp"
+#include "actors/io_loop.hpp"
 #include "actors/worker.hpp"
 #include "config/settings.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
 #include "storage/database.hpp"
-
-#include <boost/asio/io_context.hpp>
 
 #include <chrono>
 #include <filesystem>
@@ -19,16 +18,16 @@ namespace troupe {
 class node_config : public caf::actor_system_config {
 public:
   /// `id` tells this start of the node from all others; nil when it is to meet none.
-  node_config(boost::asio::io_context& io, const uuid& id, const config::settings& settings);
+  node_config(io_loop& loop, const uuid& id, const config::settings& settings);
 };
 
 /// One node's actors: spawned here and nowhere else, stopped in order. Resources that block live behind detached
-/// actors; everything of the warm path runs on the thread that runs `io`.
+/// actors; everything of the warm path runs in `loop`.
 class node {
 public:
   /// Opens the database below `data_dir`, starts the zygote and spawns the actors. `factory` makes the sandboxes.
-  /// Fails with already_running, storage_damaged, not_supported or io_error. Called before `io` runs.
-  static caf::expected<std::unique_ptr<node>> start(const config::settings& settings, boost::asio::io_context& io,
+  /// Fails with already_running, storage_damaged, not_supported or io_error. Called before `loop` runs.
+  static caf::expected<std::unique_ptr<node>> start(const config::settings& settings, io_loop& loop,
                                                     const std::filesystem::path& program_dir);
 
   ~node();
@@ -42,15 +41,15 @@ public:
   const membership_inner& membership() const noexcept { return membership_; }
 
   /// `begin` is called on the io thread when somebody in the cluster wants this node to leave, and when somebody wants
-  /// it sooner. It ends with a goodbye by `membership()`, and `stop`. Before `io` runs.
+  /// it sooner. It ends with a goodbye by `membership()`, and `stop`. Before `loop` runs.
   void on_leave(std::function<void(std::chrono::milliseconds patience)> begin) { begin_leaving_ = std::move(begin); }
 
-  /// Ends the actors, after the worker's drain and with nobody else holding handles; runs `io` while they end. Called
-  /// on the io thread once `io` has stopped.
+  /// Ends the actors, after the worker's drain and with nobody else holding handles; runs `loop` while they end. Called
+  /// on the io thread once `loop` has ended.
   void stop();
 
 private:
-  node(boost::asio::io_context& io, const config::settings& settings);
+  node(io_loop& loop, const config::settings& settings);
   node_config& spawnable(node_config& config);
   caf::error spawn_all(const std::filesystem::path& data_dir, std::shared_ptr<storage::database> db,
                        const std::filesystem::path& program_dir);
@@ -59,7 +58,7 @@ private:
   caf::error join_cluster();
   void wait_for_functions();
 
-  boost::asio::io_context& io_;
+  io_loop& loop_;
   config::settings settings_;
   config::node_roles roles_;
   uuid id_; ///< of this start

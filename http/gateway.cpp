@@ -26,11 +26,10 @@ caf::behavior asker(asker_pointer self) {
 
 } // namespace
 
-gateway::gateway(boost::asio::io_context& io, caf::actor_system& system, node_actors actors,
-                 std::chrono::milliseconds sweep_interval)
-  : io_{io},
+gateway::gateway(io_loop& loop, caf::actor_system& system, node_actors actors, std::chrono::milliseconds sweep_interval)
+  : loop_{loop},
     sweep_interval_{sweep_interval},
-    timer_{io},
+    timer_{loop.io()},
     actors_{std::move(actors)},
     self_{system.spawn(asker)},
     alive_{std::make_shared<gateway*>(this)} {
@@ -63,11 +62,12 @@ bool gateway::forget(asker_pointer self, const caf::actor_addr& whom, const pend
 
 void gateway::begin(pending_ask_ptr ask, std::chrono::milliseconds time_max) {
   if (stopped_) {
-    boost::asio::post(io_, [ask] { ask->resume(make_error(errc::shutting_down)); });
+    boost::asio::post(loop_.io(), [ask] { ask->resume(make_error(errc::shutting_down)); });
     return;
   }
   // Two more: the present tick is partly over, and the division rounds down.
   ask->last_tick = tick_ + static_cast<uint64_t>(time_max / sweep_interval_) + 2;
+  ask->lane = loop_.turns().current();
   ask->ref(); // The list's.
   waiting_.push_back(*ask);
   caf::anon_send(self_, ask_job{std::move(ask)});
@@ -83,14 +83,14 @@ void gateway::wait_for_sweep() {
 
 void gateway::sweep() {
   if (stopped_)
-    return; // The timer had run out before `stop` could cancel it; armed again, it would keep the io_context alive.
+    return; // The timer had run out before `stop` could cancel it; armed again, it would keep the loop alive.
   ++tick_;
   // Those that are late are taken out first: a resumed coroutine may ask again at once.
   std::vector<pending_ask_ptr> late;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     auto& ask = *at++;
     if (ask.last_tick < tick_) {
-      ask.unlink();
+      ask.ask_hook::unlink();
       late.emplace_back(&ask, false);
     }
   }
@@ -107,8 +107,8 @@ void gateway::stop() {
   timer_.cancel();
   while (!waiting_.empty()) {
     pending_ask_ptr ask{&waiting_.front(), false};
-    ask->unlink();
-    boost::asio::post(io_, [ask] { ask->resume(make_error(errc::shutting_down)); });
+    ask->ask_hook::unlink();
+    boost::asio::post(loop_.io(), [ask] { ask->resume(make_error(errc::shutting_down)); });
   }
   caf::anon_send_exit(self_, caf::exit_reason::user_shutdown);
   self_ = nullptr;

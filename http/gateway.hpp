@@ -1,11 +1,11 @@
 #pragma once
 
 #include "actors/cluster/messages.hpp"
+#include "actors/io_loop.hpp"
 #include "config/errc.hpp"
 #include "http/io_task.hpp"
 
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/intrusive/list.hpp>
 
@@ -36,11 +36,12 @@ struct asker_state {
 
 using asker_pointer = caf::stateful_actor<asker_state>*;
 
+/// The hook by which a question hangs in the gateway's list.
+using ask_hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
 /// A coroutine's question on its way to an actor and back. Waiting ones hang in the gateway's list, which belongs to
 /// the io thread; the actor's thread (mostly the same one) only sends it and stores the answer.
-class pending_ask
-  : public caf::ref_counted,
-    public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class pending_ask : public caf::ref_counted, public turn, public ask_hook {
 public:
   /// Actor's thread: sends the question as `self`.
   virtual void send(asker_pointer self) = 0;
@@ -48,11 +49,11 @@ public:
   /// Actor's thread: whoever was asked is lost, and the answer with him.
   virtual void lose() = 0;
 
-  /// io thread: resumes the coroutine with the answer that has come, or with `problem`.
-  virtual void resume() = 0;
+  /// io thread: resumes the coroutine with `problem` instead of an answer.
   virtual void resume(caf::error problem) = 0;
 
   uint64_t last_tick = 0; ///< of the gateway's clock: after it the question has failed
+  turns::lane lane = 0;   ///< in which the coroutine goes on
 };
 
 using pending_ask_ptr = caf::intrusive_ptr<pending_ask>;
@@ -69,13 +70,14 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::http::ask_job)
 namespace troupe::http {
 
 /// The bridge from coroutines to actors: one long-lived actor asks for all of them, which costs less than an actor a
-/// request. Answers come back through asio::post: when an actor answers in the middle of a step of the io thread, the
-/// actors finish that step first (a freed sandbox gets its next invocation), and the client is served after it.
-/// Owned by the node; all members belong to the io thread. The io_context has to outlive the actor system.
+/// request. Who has asked in one of the loop's turns goes on in a turn of the same tenant: when an actor answers in the
+/// middle of a step of the io thread, the actors finish that step first (a freed sandbox gets its next invocation), and
+/// the client is served after it. Owned by the node; all members belong to the io thread. The loop has to outlive the
+/// actor system.
 class gateway {
 public:
   /// `sweep_interval` is how often questions are checked for having waited too long.
-  gateway(boost::asio::io_context& io, caf::actor_system& system, node_actors actors,
+  gateway(io_loop& loop, caf::actor_system& system, node_actors actors,
           std::chrono::milliseconds sweep_interval = std::chrono::seconds{1});
   ~gateway();
   gateway(const gateway&) = delete;
@@ -108,7 +110,7 @@ private:
   void wait_for_sweep();
   void sweep();
 
-  boost::asio::io_context& io_;
+  io_loop& loop_;
   std::chrono::milliseconds sweep_interval_;
   io_timer timer_;
   node_actors actors_;
@@ -122,8 +124,8 @@ private:
 template <class R, class Handler, class Handle, class... Ts>
 class gateway::typed_ask final : public pending_ask {
 public:
-  typed_ask(boost::asio::io_context& io, Handler handler, Handle to, std::tuple<Ts...> message)
-    : io_{io}, handler_{std::move(handler)}, to_{std::move(to)}, message_{std::move(message)} {}
+  typed_ask(io_loop& loop, Handler handler, Handle to, std::tuple<Ts...> message)
+    : loop_{loop}, handler_{std::move(handler)}, to_{std::move(to)}, message_{std::move(message)} {}
 
   void send(asker_pointer self) override {
     auto me = caf::intrusive_ptr<typed_ask>{this};
@@ -146,7 +148,12 @@ public:
 
   void lose() override { deliver(make_error(errc::node_lost)); }
 
-  void resume() override {
+  void take() override {
+    const caf::intrusive_ptr<typed_ask> of_turns{this, false};
+    if (!ask_hook::is_linked())
+      return; // It had waited too long, or the gateway is gone.
+    ask_hook::unlink();
+    const caf::intrusive_ptr<typed_ask> of_list{this, false};
     if (handler_)
       std::exchange(handler_, std::nullopt).value()(std::move(*answer_));
   }
@@ -166,16 +173,19 @@ private:
   template <class T>
   void deliver(T&& answer) {
     answer_.emplace(std::forward<T>(answer));
-    boost::asio::post(io_, [me = caf::intrusive_ptr<typed_ask>{this}] {
-      if (me->is_linked()) { // Not when it had waited too long, or the gateway is gone.
-        me->unlink();
-        me->resume();
-        me->deref(); // The list's.
-      }
-    });
+    caf::intrusive_ptr<typed_ask> me{this};
+    if (loop_.is_here())
+      wait_for_turn(std::move(me));
+    else
+      boost::asio::post(loop_.io(), [me = std::move(me)]() mutable { wait_for_turn(std::move(me)); });
   }
 
-  boost::asio::io_context& io_;
+  static void wait_for_turn(caf::intrusive_ptr<typed_ask> me) {
+    auto& waiting = *me.release();
+    waiting.loop_.turns().wait(waiting, waiting.lane);
+  }
+
+  io_loop& loop_;
   std::optional<Handler> handler_;
   Handle to_;
   caf::actor_addr far_; ///< of whom was asked, when that is on another node
@@ -187,7 +197,7 @@ template <class R, class Handle, class... Ts>
 task<caf::expected<R>> gateway::ask(const Handle& to, std::chrono::milliseconds time_max, Ts... message) {
   auto initiate = [this, to, time_max](auto handler, std::tuple<Ts...> parts) mutable {
     using ask_type = typed_ask<R, decltype(handler), Handle, Ts...>;
-    begin(caf::make_counted<ask_type>(io_, std::move(handler), std::move(to), std::move(parts)), time_max);
+    begin(caf::make_counted<ask_type>(loop_, std::move(handler), std::move(to), std::move(parts)), time_max);
   };
   return boost::asio::async_initiate<const boost::asio::use_awaitable_t<io_executor>, void(caf::expected<R>)>(
     std::move(initiate), use_task, std::tuple<Ts...>{std::move(message)...});

@@ -149,8 +149,9 @@ task<void> server::listener::sweep(std::shared_ptr<listener> self, std::shared_p
   }
 }
 
-server::server(asio::io_context& io, config::http_settings settings, node_context& node)
-  : state_{std::make_shared<server_state>(io, std::move(settings), node)}, listener_{std::make_shared<listener>(io)} {
+server::server(io_loop& loop, config::http_settings settings, node_context& node)
+  : state_{std::make_shared<server_state>(loop, std::move(settings), node)},
+    listener_{std::make_shared<listener>(loop.io())} {
   const auto& s = state_->settings;
   const auto shortest = std::min({s.header_timeout, s.body_timeout, s.idle_timeout});
   state_->sweep_interval = std::clamp<std::chrono::milliseconds>(shortest / 4, 10ms, 1000ms);

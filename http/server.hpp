@@ -13,10 +13,10 @@
 namespace troupe::http {
 
 /// The node's HTTP server: listens, keeps the sessions and ends those that are too slow. All on the io thread.
-/// `node` has to live until the io_context runs no more: sessions use it.
+/// `node` has to live until the loop runs no more: sessions use it.
 class server {
 public:
-  server(boost::asio::io_context& io, config::http_settings settings, node_context& node);
+  server(io_loop& loop, config::http_settings settings, node_context& node);
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "actors/io_loop.hpp"
 #include "config/settings.hpp"
 #include "http/node_context.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <chrono>
@@ -19,13 +19,19 @@ using session_hook = boost::intrusive::list_base_hook<boost::intrusive::link_mod
 
 /// What a server's sessions share. It lives as long as the last of them; all on the io thread.
 struct server_state {
-  server_state(boost::asio::io_context& context, config::http_settings http, node_context& shared)
-    : io{context}, settings{std::move(http)}, node{shared}, counts{shared.counts}, quiet{context} {}
+  server_state(io_loop& loop, config::http_settings http, node_context& shared)
+    : io{loop.io()},
+      turns{loop.turns()},
+      settings{std::move(http)},
+      node{shared},
+      counts{shared.counts},
+      quiet{loop.io()} {}
 
   /// Sets the coarse time that sessions stamp what they do with.
   void set_time();
 
   boost::asio::io_context& io;
+  class turns& turns;
   config::http_settings settings;
   node_context& node;
   std::shared_ptr<traffic> counts;

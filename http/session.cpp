@@ -92,6 +92,7 @@ task<bool> session::receive_request() {
       enter(before);
     }
     const size_t bytes = co_await socket_.async_read_some(room(), token);
+    co_await turn_.wait(server_->turns, lane_);
     if (!received(bytes))
       co_return refused_;
   }
@@ -137,6 +138,7 @@ void session::admit() {
   if (!tenant)
     return refuse(tenant.error());
   tenant_ = std::move(*tenant);
+  lane_ = server_->turns.lane_of(tenant_);
   reader_.accept(body_bytes_max(route_.where));
   if (reader_.state() != progress::body)
     return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "http/awaited_turn.hpp"
 #include "http/request_reader.hpp"
 #include "http/response.hpp"
 #include "http/router.hpp"
@@ -71,10 +72,12 @@ private:
   void enter(phase next) noexcept;
 
   tcp_socket socket_;
+  awaited_turn turn_;
   std::shared_ptr<server_state> server_;
   request_reader reader_;
   route route_;
-  std::string tenant_; ///< whose request it is
+  std::string tenant_;   ///< whose request it is
+  turns::lane lane_ = 0; ///< the tenant's
   response response_;
   boost::beast::flat_buffer input_;
   std::string output_; ///< the answer's head, and its body when that is small

@@ -1,4 +1,4 @@
-#include "actors/io_scheduler.hpp"
+#include "actors/io_loop.hpp"
 #include "actors/node.hpp"
 #include "config/cluster.hpp"
 #include "config/errc.hpp"
@@ -45,14 +45,14 @@ void raise_descriptor_limit() {
 
 /// Everything that serves, on the io thread; main's, since nothing here is a singleton.
 struct serving {
-  serving(asio::io_context& io, node& actors, const config::settings& given)
+  serving(io_loop& loop, node& actors, const config::settings& given)
     : settings{given},
-      gateway{io, actors.system(), actors.actors()},
+      gateway{loop, actors.system(), actors.actors()},
       context{.actors = gateway,
               .node_name = settings.node.name,
               .currency = settings.billing.currency,
               .program_version = TROUPE_VERSION},
-      server{io, settings.http, context} {}
+      server{loop, settings.http, context} {}
 
   const config::settings& settings;
   http::gateway gateway;
@@ -78,8 +78,10 @@ void give_back_large_buffers() {
 /// The node's end, which begins with a signal or because somebody in the cluster wants the node to leave: one way for
 /// both.
 struct ending {
-  ending(asio::io_context& context, serving& what, node& whose) : io{context}, all{what}, actors{whose}, notice{io} {}
+  ending(io_loop& where, serving& what, node& whose)
+    : loop{where}, io{where.io()}, all{what}, actors{whose}, notice{io} {}
 
+  io_loop& loop;
   asio::io_context& io;
   serving& all;
   node& actors;
@@ -130,7 +132,7 @@ http::task<void> stop_in_order(ending& end) {
     co_await end.all.gateway.ask<caf::unit_t>(end.actors.membership(), 10s, atom::goodbye{},
                                               caf::timespan{goodbye_time});
   end.all.gateway.stop();
-  end.io.stop();
+  end.loop.stop();
 }
 
 http::task<void> hurry(ending& end) {
@@ -172,19 +174,20 @@ int serve(const config::resolved_options& options) {
   raise_descriptor_limit();
   if (const auto refusal = handlers::enter_own_namespaces(program_directory() / "troupe-python3"))
     return fail(make_error(code_of(refusal), what_of(refusal) + " (troupe doctor says what to do)"));
-  asio::io_context io{1};
-  auto started = node::start(settings, io, program_directory());
+  io_loop loop;
+  auto& io = loop.io();
+  auto started = node::start(settings, loop, program_directory());
   if (!started)
     return fail(started.error());
   auto& node = **started;
-  io_scheduler::of(node.system()).bind_to_this_thread();
-  serving all{io, node, settings};
+  loop.bind();
+  serving all{loop, node, settings};
   const bool serves_http = node.actors().balancer != nullptr;
   const bool clustered = config::is_clustered(settings);
   if (clustered)
     http::hold_invocations(io, all.context);
   const auto problem = serves_http ? all.server.start() : caf::error{};
-  ending end{io, all, node};
+  ending end{loop, all, node};
   if (!problem) {
     if (serves_http)
       spdlog::info("node {} serves on {}", settings.node.name, all.context.origin);
@@ -197,7 +200,7 @@ int serve(const config::resolved_options& options) {
       asio::co_spawn(io, http::meet_cluster(io, all.context, config::parse_roles(settings.node.roles).value()),
                      asio::detached);
     put_this_thread_first(); // last, since threads that it starts would be put first as well
-    io.run();
+    loop.run();
   } else {
     all.gateway.stop();
   }

@@ -39,13 +39,13 @@ struct node_options {
 class test_node {
 public:
   explicit test_node(node_options options = ready())
-    : system{config_}, gate{io, system, make_actors(options), options.gateway_sweep}, context{gate} {
+    : system{config_}, gate{loop, system, make_actors(options), options.gateway_sweep}, context{gate} {
     context.node_name = "n1";
     context.program_version = "1.2.3";
     options.http.port = 0;
-    web.emplace(io, options.http, context);
+    web.emplace(loop, options.http, context);
     problem = web->start();
-    thread_ = std::thread{[this] { io.run(); }};
+    thread_ = std::thread{[this] { loop.run(); }};
   }
 
   ~test_node() {
@@ -73,7 +73,7 @@ public:
     auto promise = std::make_shared<std::promise<R>>();
     auto future = promise->get_future();
     boost::asio::co_spawn(
-      io, [promise, coroutine]() mutable -> http::task<void> { promise->set_value(co_await coroutine()); },
+      loop.io(), [promise, coroutine]() mutable -> http::task<void> { promise->set_value(co_await coroutine()); },
       boost::asio::detached);
     return future;
   }
@@ -112,12 +112,12 @@ private:
   system_config config_;
 
 public:
-  boost::asio::io_context io{1};
+  io_loop loop;
   caf::actor_system system;
 
 private:
   std::vector<caf::actor> all_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{io.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{loop.io().get_executor()};
 
 public:
   gateway gate;

@@ -33,7 +33,7 @@ struct fixture {
 
   caf::error start_with(const config::http_settings& settings) {
     return node.on_io<caf::error>([this, settings]() -> http::task<caf::error> {
-      server another{node.io, settings, node.context};
+      server another{node.loop, settings, node.context};
       co_return another.start();
     });
   }

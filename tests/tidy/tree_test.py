@@ -20,8 +20,8 @@ MAY_INCLUDE = {
 
 # A library's headers stay where they belong: a pattern of includes, and where such an include may stand.
 LIBRARY_ROOMS = [
-    # Asio in actors/: links and the cluster own sockets, and node.cpp puts actors onto the io thread.
-    (r"boost/", r"^(http|tools|tests)/|^handlers/wire/|^actors/(cluster/|[^/]*link|node\.)"),
+    # Asio in actors/: links and the cluster own sockets, and actors run on the io thread, which has turns.
+    (r"boost/", r"^(http|tools|tests)/|^handlers/wire/|^actors/(cluster/|[^/]*link|io_|turns\.)"),
     (r"rocksdb/", r"^storage/|^tests/storage/"),
     (r"Python\.h$", r"^handlers/python/|^tests/handlers/python/"),
 ]
