@@ -2,6 +2,7 @@
 
 #include "config/errc.hpp"
 #include "config/limits.hpp"
+#include "handlers/sandbox/pace.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -73,6 +74,8 @@ caf::result<T> result_of(caf::expected<T> value) {
 } // namespace
 
 ledger_inner::behavior_type ledger(self_pointer self, std::shared_ptr<storage::database> db) {
+  // Its thread pushes nobody aside: records can wait for a moment, those who are answered cannot.
+  handlers::set_pace(0, handlers::pace::crowded);
   self->state.store.emplace(db);
   self->state.db = std::move(db);
   return {
