@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using self_pointer = handler_store_actor::stateful_pointer<handler_store_state>;
 
 fs::path directory_of(const handler_store_state& st, const digest& bundle) {
-  return st.bundles / bundle.hex();
+  return handlers::unpacked_at(st.bundles, bundle);
 }
 
 bool is_named(const handler_store_state& st, const digest& bundle) {

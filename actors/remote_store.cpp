@@ -26,7 +26,7 @@ caf::error unreachable() {
 }
 
 fs::path directory_of(const remote_store_state& st, const digest& bundle) {
-  return st.bundles / bundle.hex();
+  return handlers::unpacked_at(st.bundles, bundle);
 }
 
 /// Nothing, when the store was lost meanwhile: it has been answered then.

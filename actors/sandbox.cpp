@@ -185,8 +185,7 @@ void depart(self_pointer self, reason why, phase was, std::string document, cons
       spdlog::warn("the template of {} has ended: its sandboxes load the handler themselves",
                    st.settings.function->config.name);
   } else if (!death.never_set_up.empty() && why != reason::stopped) {
-    last.never_set_up = death.never_set_up;
-    last.ordered = st.settings.launched;
+    last.no_set_up = failed_set_up{death.never_set_up, st.settings.launched};
   } else if (!st.has_run && why != reason::stopped) {
     // Also when it was ready and broke before it was given anything: or whoever waits would wait for one after another.
     const auto init = steady_clock::now() - st.settings.launched;
@@ -240,14 +239,14 @@ void end(self_pointer self, reason why, const std::string& document = {}) {
     measure(st, invocation_status::crash);
   // The launcher would wait for the end, and with it whoever wants a sandbox. A template's end may take its help.
   if (!is_template(st) && kill(st))
-    st.bury = [self, why, was, document] { bury(self, why, was, document); };
+    st.at_end = [self, why, was, document] { bury(self, why, was, document); };
   else
     bury(self, why, was, document);
 }
 
 /// The process has ended, or that takes so long that the launcher has to see to it.
 void finish_end(sandbox_state& st) {
-  if (const auto todo = std::exchange(st.bury, {}))
+  if (const auto todo = std::exchange(st.at_end, {}))
     todo();
 }
 

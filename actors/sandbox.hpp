@@ -24,14 +24,19 @@ struct failed_start {
   handlers::sandbox_death death;
 };
 
+/// A sandbox that never ran its function's code.
+struct failed_set_up {
+  std::string why;
+  std::chrono::steady_clock::time_point ordered; ///< when its worker had it made
+};
+
 /// How a sandbox ended, for its worker.
 struct sandbox_end {
   sandbox_slot slot = 0;
   uuid revision;
   std::optional<usage_record> record; ///< of the invocation it died with
   std::optional<failed_start> failed;
-  std::string never_set_up{};                      ///< why it never ran its function's code; empty when it did
-  std::chrono::steady_clock::time_point ordered{}; ///< when its worker had it made
+  std::optional<failed_set_up> no_set_up{};
 };
 
 } // namespace troupe
@@ -93,7 +98,7 @@ struct sandbox_state {
   process_ptr process;
   std::shared_ptr<sandbox_link> link;
   phase now = phase::starting;
-  std::function<void()> bury;      ///< what is left to do once the process has ended
+  std::function<void()> at_end;    ///< what is left to do once the process has ended
   bool orphaned = false;           ///< its worker has ended
   std::chrono::nanoseconds init{}; ///< of the sandbox, until its first run has taken it
   bool has_run = false;            ///< anything at all

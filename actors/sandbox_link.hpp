@@ -55,7 +55,7 @@ public:
 
 private:
   static constexpr auto never = std::chrono::steady_clock::time_point::max();
-  using pipe_end = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
+  using descriptor = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
   using timer =
     boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
                                       boost::asio::io_context::executor_type>;
@@ -69,10 +69,10 @@ private:
   void read_log();
   void arm(std::chrono::steady_clock::time_point when);
 
-  pipe_end to_handler_;
-  pipe_end from_handler_;
-  pipe_end log_;
-  pipe_end ending_; ///< not a pipe's: a pidfd, while its end is awaited
+  descriptor to_handler_;
+  descriptor from_handler_;
+  descriptor log_;
+  descriptor ending_; ///< a pidfd, while that process's end is awaited
   timer timer_;
   events events_;
   std::chrono::steady_clock::time_point deadline_ = never;

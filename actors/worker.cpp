@@ -227,8 +227,8 @@ void bid_farewell(self_pointer self, sandbox_end& last) {
   self->send(std::exchange(st.sandboxes[last.slot], {}).actor, atom::stop::value);
   st.pool.gone(last.slot, steady_clock::now());
   tell_remaining(self, last.revision);
-  if (!last.never_set_up.empty())
-    set_up_failed(self, last);
+  if (last.no_set_up)
+    answer_failed_set_up(self, last.revision, *last.no_set_up);
   if (last.failed)
     answer_failed_start(self, last.revision, *last.failed);
   settle(self);

@@ -1,8 +1,8 @@
 #include "actors/worker_steps.hpp"
 #include "config/errc.hpp"
+#include "handlers/bundle/archive.hpp"
 
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 namespace troupe::working {
 
@@ -35,6 +35,19 @@ void start_failed(self_pointer self, const sandbox_pool::start& what, const caf:
     fail_one_waiting(st, what.revision, told_of(why));
   settle(self);
   forget_unused(self);
+}
+
+/// Whether it is known where the bundle has been unpacked. Most were when they were deployed: then nobody has to be
+/// asked.
+bool has_bundle(const worker_state& st, worker_state::revision& known) {
+  if (!known.bundle_dir.empty())
+    return true;
+  auto expected = handlers::unpacked_at(st.settings.bundles, known.function->bundle);
+  std::error_code ignored; // What cannot be looked at is asked for.
+  if (!std::filesystem::exists(expected, ignored))
+    return false;
+  known.bundle_dir = std::move(expected);
+  return true;
 }
 
 void launch(self_pointer self, const sandbox_pool::start& what) {
@@ -75,11 +88,7 @@ void launch(self_pointer self, const sandbox_pool::start& what) {
 
 void start(self_pointer self, const sandbox_pool::start& what) {
   auto& known = self->state.revisions[what.revision];
-  // Most have been unpacked when they were deployed: then nobody has to be asked.
-  if (auto present = self->state.settings.bundles / known.function->bundle.hex();
-      known.bundle_dir.empty() && access(present.c_str(), F_OK) == 0)
-    known.bundle_dir = std::move(present);
-  if (!known.bundle_dir.empty()) {
+  if (has_bundle(self->state, known)) {
     launch(self, what);
     return;
   }
@@ -92,15 +101,15 @@ void start(self_pointer self, const sandbox_pool::start& what) {
       [self, what](const caf::error& why) { start_failed(self, what, why); });
 }
 
-void set_up_failed(self_pointer self, const sandbox_end& last) {
+void answer_failed_set_up(self_pointer self, const uuid& revision, const failed_set_up& failed) {
   auto& st = self->state;
-  const auto known = st.revisions.find(last.revision);
+  const auto known = st.revisions.find(revision);
   if (known == st.revisions.end())
     return;
-  spdlog::error("a sandbox of {} failed: {}", known->second.function->config.name, last.never_set_up);
+  spdlog::error("a sandbox of {} failed: {}", known->second.function->config.name, failed.why);
   const auto before = std::exchange(known->second.set_up_failed, steady_clock::now());
-  if (before && last.ordered > *before)
-    fail_one_waiting(st, last.revision, told_of(make_error(errc::sandbox_failed)));
+  if (before && failed.ordered > *before)
+    fail_one_waiting(st, revision, told_of(make_error(errc::sandbox_failed)));
 }
 
 void answer_failed_start(self_pointer self, const uuid& revision, failed_start& failed) {

@@ -25,7 +25,7 @@ void start(self_pointer self, const sandbox_pool::start& what);
 
 /// A sandbox was not set up, which is the node's failure and not the function's: there is another attempt, and only
 /// when that fails, too, one who waits is told.
-void set_up_failed(self_pointer self, const sandbox_end& last);
+void answer_failed_set_up(self_pointer self, const uuid& revision, const failed_set_up& failed);
 
 /// A handler that did not load answers one of those who waited for it.
 void answer_failed_start(self_pointer self, const uuid& revision, failed_start& failed);

@@ -57,6 +57,10 @@ caf::error unpack(std::string_view zip, const fs::path& directory) {
   return writer.commit();
 }
 
+fs::path unpacked_at(const fs::path& bundles, const digest& bundle) {
+  return bundles / bundle.hex();
+}
+
 std::error_code remove_unpacked(const fs::path& directory) {
   const fs::path aside = directory.parent_path() / (".removing-" + directory.filename().string());
   std::error_code ec;

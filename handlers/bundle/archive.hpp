@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/ids.hpp"
+
 #include <caf/error.hpp>
 #include <caf/expected.hpp>
 
@@ -21,6 +23,9 @@ namespace troupe::handlers {
 /// 0644 or 0755, directories 0755, owned by the caller; the times of files are kept. The content is synced to disk
 /// before it returns.
 caf::error unpack(std::string_view zip, const std::filesystem::path& directory);
+
+/// Where the bundle of that digest is, or would be, unpacked below the node's directory of bundles.
+std::filesystem::path unpacked_at(const std::filesystem::path& bundles, const digest& bundle);
 
 /// Removes what `unpack` has made, if it is there; nobody sees a part of it on the way.
 std::error_code remove_unpacked(const std::filesystem::path& directory);

@@ -142,8 +142,7 @@ caf::error zygote_factory::open_group(cell& place) {
 
 caf::expected<zygote_factory::cell> zygote_factory::make_cell(cgroup_entry how) {
   if (free_slots_.empty() && !ready_.empty()) { // for a shell, which takes none of those
-    drop(std::move(ready_.front()));
-    ready_.pop_front();
+    drop_oldest_ready();
   }
   if (free_slots_.empty())
     return make_error(errc::sandbox_failed, "the node has as many sandboxes as it can have");
@@ -194,6 +193,12 @@ void zygote_factory::drop(cell unused) {
     free_slots_.push_back(unused.slot);
   else
     occupied_.push_back(std::move(unused));
+}
+
+void zygote_factory::drop_oldest_ready() {
+  cell oldest = std::move(ready_.front());
+  ready_.pop_front();
+  drop(std::move(oldest));
 }
 
 void zygote_factory::free_occupied() {
@@ -277,9 +282,7 @@ caf::expected<preparation> zygote_factory::try_to_prepare_one() {
 /// What is worth doing when everything else is ready. What a burst has left beyond that goes.
 caf::expected<preparation> zygote_factory::tend() {
   if (ready_.size() > settings_.pool_target) {
-    cell oldest = std::move(ready_.front());
-    ready_.pop_front();
-    drop(std::move(oldest));
+    drop_oldest_ready();
     return preparation::made;
   }
   left_networks_.clear(); // the zygote has made others

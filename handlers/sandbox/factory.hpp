@@ -88,6 +88,7 @@ private:
   caf::expected<cell> take_cell();
   void take_back(cell used);
   void drop(cell unused);
+  void drop_oldest_ready();
   void free_occupied();
   caf::expected<blank> begin_blank(cell place, zygote_process& from, bool rehearse);
   caf::expected<blank> finish_blank(blank begun, zygote_process& from);

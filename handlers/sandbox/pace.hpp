@@ -12,7 +12,8 @@ enum class pace : uint8_t {
   heavy,   ///< long slices: whoever wakes up goes before it
 };
 
-/// Sets it for the first thread of a process, 0: for the calling thread, and for what that starts from then on. False when the machine refuses.
+/// Sets it for the first thread of a process (0: for the calling thread), and for what that starts from then on. False
+/// when the machine refuses.
 /// Slices are the kernel's since Linux 6.12; an earlier one takes the policy alone.
 bool set_pace(int pid, pace to) noexcept;
 

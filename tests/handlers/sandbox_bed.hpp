@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /// What the sandbox suites share: a factory with the built host program in a directory of its own, bundles made of
@@ -144,11 +145,16 @@ inline int zygote_id() {
   return child_named("troupe-python3");
 }
 
-/// A blank sandbox, once it has taken its name; not the one named `other`.
+/// Whether the process waits for a message: a blank one then has done all that it does ahead.
+inline bool waits_for_message(int pid) {
+  return text_of("/proc/" + std::to_string(pid) + "/syscall").starts_with(std::to_string(SYS_recvfrom) + " ");
+}
+
+/// A blank sandbox that is ready; not the one named `other`.
 inline int blank_id(int other = 0) {
   for (const auto end = std::chrono::steady_clock::now() + 20s; std::chrono::steady_clock::now() < end;)
     for (const int pid : children())
-      if (pid != other && name_of(pid) == "troupe-sandbox\n")
+      if (pid != other && name_of(pid) == "troupe-sandbox\n" && waits_for_message(pid))
         return pid;
   throw std::runtime_error("there is no blank sandbox");
 }
