@@ -102,9 +102,9 @@ class Node:
 
     def run(self, *arguments, input=None, timeout=60):
         """Runs a command of the program against this node."""
-        return subprocess.run(
-            self.inside(self.program, *arguments), input=input, capture_output=True, text=True, timeout=timeout,
-            cwd=self.directory, env=command_environment(TROUPE_ENDPOINT=self.endpoint))
+        return traces.run_expected(
+            self.inside(self.program, *arguments), input=input, timeout=timeout, cwd=self.directory,
+            env=command_environment(TROUPE_ENDPOINT=self.endpoint))
 
     def signal(self, number):
         self.cgroups |= traces.cgroups_of(traces.descendants(self.pid)) - traces.cgroups_of([os.getpid()])

@@ -3,13 +3,14 @@
 import ctypes
 import os
 import pathlib
+import subprocess
 
 # What a node leaves running becomes a child of the test, which can then see it.
 PR_SET_CHILD_SUBREAPER = 36
 if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
     raise OSError("the test cannot become a subreaper")
 
-# Nodes that are meant to run: everything else below the test is a stray.
+# Processes that are meant to run: everything else below the test is a stray.
 expected_children = set()
 
 
@@ -53,6 +54,22 @@ def stray_children():
         else:
             strays[pid] = command_of(pid)
     return strays
+
+
+def run_expected(command, input=None, timeout=None, **how):
+    """subprocess.run for a thread beside which another one looks for strays, and would reap the command."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE if input is not None else None, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, **how) as process:
+        expected_children.add(process.pid)
+        try:
+            output, errors = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+            expected_children.discard(process.pid)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def mounts_below(directory):
