@@ -11,8 +11,8 @@
 
 namespace troupe {
 
-/// The order of things on the io thread. First everything that sockets, pipes and timers have brought, which is taken
-/// in only: bytes are read, handlers' answers become messages. Then the actors' messages, so that a sandbox that has
+/// The order of things on the io thread. First what sockets, pipes and timers have brought, which is taken in
+/// only: bytes are read, handlers' answers become messages. Then the actors' messages, so that a sandbox that has
 /// answered has its next event. Then one turn (see `turns`): a request that has come, or an answer that goes to its
 /// client. After each it looks again at what has come, which costs a system call, so that nobody waits for all that
 /// another has brought.
@@ -36,17 +36,19 @@ public:
   /// Whether the calling thread is. From every thread.
   bool is_here() const noexcept { return std::this_thread::get_id() == home_.load(std::memory_order_relaxed); }
 
-  /// Goes round until `stop`, or until there is nothing left to wait for.
+  /// Goes round until `stop`, or until nothing is left to wait for; what another thread might still post is nothing
+  /// that it knows of.
   void run();
 
-  /// From within `run`, which returns after the present step.
+  /// From within `run`, which ends with the present round. For good.
   void stop();
 
-  /// After `run`: goes on until `done`, at most `time_max`, and takes the turns that are left then. False when it took
-  /// longer.
+  /// When `run` has ended, or never began: goes on until `done`, and then until nothing is left that has come or waits
+  /// for its turn, at most `time_max` in all. False when it was not done by then.
   bool run_until(const std::function<bool()>& done, std::chrono::milliseconds time_max);
 
 private:
+  bool take_in();
   void take_turn();
 
   boost::asio::io_context io_{1};

@@ -45,7 +45,7 @@ public:
   void on_leave(std::function<void(std::chrono::milliseconds patience)> begin) { begin_leaving_ = std::move(begin); }
 
   /// Ends the actors, after the worker's drain and with nobody else holding handles; runs `loop` while they end. Called
-  /// on the io thread once `loop` has ended.
+  /// on the io thread when `loop` does not run.
   void stop();
 
 private:

@@ -33,6 +33,9 @@ public:
 
   lane lane_of(std::string_view tenant) const noexcept;
 
+  /// For somebody whose tenant is not known yet: another one each time.
+  lane any() noexcept { return any_ = static_cast<lane>((any_ + 1) % lanes); }
+
   void wait(turn& who, lane of) noexcept;
 
   bool empty() const noexcept { return busy_.empty(); }
@@ -40,7 +43,7 @@ public:
   /// Somebody has to be waiting.
   void take_next();
 
-  /// Whose turn it is; outside of turns, a lane that is no tenant's in particular.
+  /// Whose turn it is; 0, a lane like any other, outside of turns.
   lane current() const noexcept { return current_; }
 
 private:
@@ -54,6 +57,7 @@ private:
 
   uint64_t salt_;
   lane current_ = 0;
+  lane any_ = 0;
   std::array<queue, lanes> queues_;
   boost::intrusive::list<queue, boost::intrusive::constant_time_size<false>> busy_; ///< those with somebody waiting
 };

@@ -89,7 +89,7 @@ void gateway::sweep() {
   std::vector<pending_ask_ptr> late;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     auto& ask = *at++;
-    if (ask.last_tick < tick_) {
+    if (ask.last_tick < tick_ && !ask.turn::is_linked()) { // An answer that waits for its turn has come.
       ask.ask_hook::unlink();
       late.emplace_back(&ask, false);
     }

@@ -26,7 +26,7 @@ constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 } // namespace
 
 session::session(tcp_socket socket, std::shared_ptr<server_state> server)
-  : socket_{std::move(socket)}, server_{std::move(server)} {
+  : socket_{std::move(socket)}, server_{std::move(server)}, lane_{server_->turns.any()} {
   server_->sessions.push_back(*this);
   ++server_->counts->connections_open;
   ++server_->counts->connections_total;
@@ -61,12 +61,16 @@ task<void> session::serve() {
     const bool complete = co_await receive_request();
     if (!complete)
       co_return;
+    if (server_->turns.current() != lane_) // Only now it is known whose request it is.
+      co_await turn_.wait(server_->turns, lane_);
     if (!refused_)
       co_await answer_request();
     start_answer();
     if (!send_some())
       co_await send_rest();
     finish_request();
+    if (input_.size() > 0) // The next request is here already.
+      co_await turn_.wait(server_->turns, lane_);
   }
   if (!failed_ && unread_)
     co_await linger();
@@ -92,9 +96,11 @@ task<bool> session::receive_request() {
       enter(before);
     }
     const size_t bytes = co_await socket_.async_read_some(room(), token);
-    co_await turn_.wait(server_->turns, lane_);
     if (!received(bytes))
       co_return refused_;
+    co_await turn_.wait(server_->turns, lane_);
+    if (!socket_.is_open())
+      co_return false;
   }
   co_return !failed_;
 }
@@ -177,6 +183,7 @@ asio::mutable_buffer session::room() {
 bool session::received(size_t bytes) {
   if (!failed_) {
     input_.commit(bytes);
+    timed_out_ = false;
     if (phase_ == phase::idle) {
       enter(phase::header);
       began_ = since_;

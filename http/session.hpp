@@ -76,8 +76,8 @@ private:
   std::shared_ptr<server_state> server_;
   request_reader reader_;
   route route_;
-  std::string tenant_;   ///< whose request it is
-  turns::lane lane_ = 0; ///< the tenant's
+  std::string tenant_; ///< whose request it is
+  turns::lane lane_;   ///< in which it waits: the tenant's, as soon as that is known
   response response_;
   boost::beast::flat_buffer input_;
   std::string output_; ///< the answer's head, and its body when that is small

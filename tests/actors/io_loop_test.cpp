@@ -82,26 +82,69 @@ CAF_TEST(turns that are all there is are taken and what they begin is awaited) {
   CAF_CHECK_EQUAL(order, "end ");
 }
 
-CAF_TEST(messages that were there before it began are not forgotten) {
+CAF_TEST(what comes without end does not keep others from their turns) {
+  std::function<void()> endless = [&] { post(endless); };
+  piece last{[&] {
+    order += "turn ";
+    loop.stop();
+  }};
+  post([&] {
+    ++messages;
+    loop.turns().wait(last, 1);
+    endless();
+  });
+  loop.run();
+  CAF_CHECK_EQUAL(order, "actors turn ");
+  endless = [] {};
+}
+
+CAF_TEST(messages that were there before it began are seen to before it looks for work) {
+  boost::asio::steady_timer timer{loop.io()};
+  loop.set_actors([&] {
+    if (std::exchange(messages, 0) == 0)
+      return;
+    timer.expires_after(1ms);
+    timer.async_wait([&](boost::system::error_code) { order += "timer "; });
+  });
   ++messages;
   loop.run();
-  CAF_CHECK_EQUAL(order, "actors ");
+  CAF_CHECK_EQUAL(order, "timer ");
 }
 
 CAF_TEST(it stops after the step that says so and goes on until something is done) {
-  piece left{[&] { order += "left "; }};
+  piece third{[&] { order += "third "; }};
+  piece second{[&] {
+    order += "second ";
+    post([&] { loop.turns().wait(third, 1); });
+    ++messages;
+  }};
+  piece first{[&] { order += "first "; }};
   post([&] {
     order += "stop ";
-    loop.turns().wait(left, 1);
+    loop.turns().wait(first, 1);
+    loop.turns().wait(second, 1);
     loop.stop();
   });
   boost::asio::steady_timer timer{loop.io(), 1h};
   timer.async_wait([&](boost::system::error_code) { order += "never "; });
   loop.run();
-  CAF_CHECK(loop.run_until([&] { return order.find("left") != std::string::npos; }, 10s));
+  CAF_CHECK_EQUAL(order, "stop first ");
+  CAF_CHECK(loop.run_until([&] { return order.ends_with("actors "); }, 10s));
+  CAF_CHECK_EQUAL(order, "stop first second actors third ");
   CAF_CHECK(!loop.run_until([] { return false; }, 10ms));
-  CAF_CHECK(order.starts_with("stop "));
-  CAF_CHECK(order.find("never") == std::string::npos);
+}
+
+CAF_TEST(until something is done it hears of other threads even when nothing else is left) {
+  bool done = false;
+  std::thread other;
+  CAF_CHECK(loop.run_until(
+    [&] {
+      if (!other.joinable()) // It has looked once, and has found nothing to wait for.
+        other = std::thread{[&] { post([&] { done = true; }); }};
+      return done;
+    },
+    10s));
+  other.join();
 }
 
 CAF_TEST(it knows its thread) {

@@ -17,6 +17,7 @@ struct balancer_memory {
   invocation last;
   std::vector<caf::typed_response_promise<outcome>> held;
   bool released = false;
+  int counted = 0; ///< calls of `count`
 };
 
 inline outcome outcome_of(const invocation& call, invocation_status status, std::string payload) {
@@ -39,6 +40,8 @@ inline balancer_actor::behavior_type fake_balancer(balancer_actor::stateful_poin
       const std::string document = R"({"errorType":"ValueError","errorMessage":"no","stackTrace":[]})";
       if (call.name == "echo")
         return outcome_of(call, invocation_status::ok, std::move(call.payload));
+      if (call.name == "count")
+        return outcome_of(call, invocation_status::ok, std::to_string(++self->state.counted));
       if (call.name == "context")
         return outcome_of(call, invocation_status::ok, call.client_context);
       if (call.name == "tenant")
