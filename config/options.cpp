@@ -26,8 +26,6 @@ constexpr std::array<std::string_view, 5> log_levels{"trace", "debug", "info", "
 constexpr std::array<std::string_view, 2> isolation_levels{"full", "relaxed"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
 constexpr std::array<std::string_view, 2> booleans{"false", "true"};
-constexpr std::array<std::string_view, 5> policies{"warm-first", "two-choices", "least-loaded", "round-robin",
-                                                   "random"};
 
 bool is_path(std::string_view text) {
   return !text.empty() && text.size() <= limits::path_bytes_max && text.find('\0') == std::string_view::npos;
