@@ -78,11 +78,9 @@ void give_back_large_buffers() {
 /// The node's end, which begins with a signal or because somebody in the cluster wants the node to leave: one way for
 /// both.
 struct ending {
-  ending(io_loop& where, serving& what, node& whose)
-    : loop{where}, io{where.io()}, all{what}, actors{whose}, notice{io} {}
+  ending(io_loop& where, serving& what, node& whose) : loop{where}, all{what}, actors{whose}, notice{where.io()} {}
 
   io_loop& loop;
-  asio::io_context& io;
   serving& all;
   node& actors;
   bool begun = false;
@@ -146,18 +144,18 @@ void begin(ending& end, std::chrono::milliseconds patience) {
     return;
   end.until = until;
   if (!std::exchange(end.begun, true)) {
-    asio::co_spawn(end.io, stop_in_order(end), asio::detached);
+    asio::co_spawn(end.loop.io(), stop_in_order(end), asio::detached);
     return;
   }
   end.all.server.hurry(patience);
   if (patience == 0ms)
     end.notice.cancel();
-  asio::co_spawn(end.io, hurry(end), asio::detached);
+  asio::co_spawn(end.loop.io(), hurry(end), asio::detached);
 }
 
 /// The first signal begins the end; at a second one what still runs is ended at once.
 http::task<void> stop_on_signal(ending& end) {
-  asio::signal_set signals{end.io, SIGINT, SIGTERM};
+  asio::signal_set signals{end.loop.io(), SIGINT, SIGTERM};
   co_await signals.async_wait(http::use_task);
   begin(end, end.all.settings.worker.drain_timeout);
   co_await signals.async_wait(http::use_task);

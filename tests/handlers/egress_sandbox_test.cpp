@@ -135,8 +135,8 @@ CAF_TEST(the way out ends with the sandbox) {
   CAF_CHECK_EQUAL(plugs(), 1);
   sandboxes.factory->bury(std::move(process));
   process = {};
-  sandboxes
-    .fill_pools(); // the factory has not been told of the plug, and keeps networks until it has nothing else to do
+  // The factory has not been told of the plug, and keeps networks until it has nothing else to do.
+  sandboxes.fill_pools();
   for (const auto end = std::chrono::steady_clock::now() + 20s; plugs() > 0 && std::chrono::steady_clock::now() < end;)
     std::this_thread::yield();
   CAF_CHECK_EQUAL(plugs(), 0);
