@@ -261,8 +261,17 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
       && now - g.waiting.front().since >= settings_.start_after;
 }
 
+bool sandbox_pool::may_launch(time_point now) const noexcept {
+  if (count(state::starting) < settings_.launches_max)
+    return true;
+  const auto counts = [&](const sandbox& s) {
+    return s.now == state::starting && now - s.since < settings_.launch_time;
+  };
+  return std::ranges::count_if(sandboxes_, counts) < settings_.launches_max;
+}
+
 std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point now) {
-  if (count(state::starting) >= settings_.launches_max || waits_for_template(g))
+  if (!may_launch(now) || waits_for_template(g))
     return std::nullopt;
   if (wants_template(g))
     return start_template(g, now);

@@ -41,6 +41,8 @@ struct pool_settings {
   uint32_t sandboxes_max = 0;
   uint32_t queue_limit = 0;  ///< waiting invocations, of all functions
   uint32_t launches_max = 0; ///< sandboxes that may be starting at one time
+  /// One that has been starting for longer counts no more: it loads its handler, and may do so for seconds.
+  std::chrono::nanoseconds launch_time{100'000'000};
   /// A version whose loading takes longer gets a template when it needs a second sandbox; 0: none does.
   std::chrono::nanoseconds template_after{0};
   uint32_t width = 0;                                ///< how many short runs go on at one time: about twice the cores
@@ -318,6 +320,7 @@ private:
 
   // sandbox_pool.cpp
   bool wants_start(const group& g, time_point now) const noexcept;
+  bool may_launch(time_point now) const noexcept;
   void enter(sandbox_slot slot, state to, time_point now);
   void leave_idle(sandbox_slot slot);
   std::optional<action> next_of(group& g, time_point now);

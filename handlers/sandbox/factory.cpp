@@ -63,6 +63,9 @@ zygote_factory::~zygote_factory() {
     if (!kill_and_reap(process.get(), limits::kill_time_max))
       spdlog::error("a sandbox does not end");
   };
+  for (auto& [number, copy] : copies_)
+    if (!copy.given_up)
+      give_up(copy);
   for (auto& [slot, place] : live_)
     end(place);
   for (auto& [slot, place] : std::exchange(live_, {}))

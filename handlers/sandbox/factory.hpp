@@ -37,7 +37,8 @@ public:
   /// Starts the zygote and tries one sandbox, which shows what the machine does not allow.
   caf::error start();
 
-  caf::expected<sandbox_process> launch(const sandbox_spec& spec) override;
+  caf::expected<launch_progress> begin_launch(const sandbox_spec& spec) override;
+  caf::expected<launch_progress> go_on(unfinished_launch launch, std::chrono::milliseconds patience) override;
   sandbox_death bury(sandbox_process process) override;
   caf::error examine(const sandbox_process& loaded) override;
   void keep_blanks(bool wanted) override;
@@ -76,8 +77,19 @@ private:
     std::list<cell> shells{}; ///< without a sandbox yet
     uint32_t sandboxes = 0;
     bool fit = false; ///< it may be copied
+    bool copying = false;
     bool frozen = false;
     bool ended = false; ///< it has been buried
+  };
+
+  /// A copy that a template is making: a tenant's code, for which nobody waits idly.
+  struct copy_under_way {
+    sandbox_spec spec;
+    blank made;            ///< its process, once the template has named it,
+    unique_fd messenger{}; ///< and until that one has ended
+    int messenger_id = 0;
+    std::chrono::steady_clock::time_point until; ///< then the template counts as hung
+    bool given_up = false;                       ///< `made` is gone
   };
 
   std::string mount_point() const { return settings_.run_dir + "/root"; }
@@ -130,14 +142,19 @@ private:
   void bury_template(template_home& which);
   void let_go(uint32_t template_slot);
   void remove_if_unused(uint32_t template_slot);
-  caf::expected<sandbox_process> launch_copy(const sandbox_spec& spec);
-  caf::expected<blank> copy(template_home& from);
-  caf::expected<cell> take_shell(template_home& in);
   static cell take_first_shell(template_home& of);
-  caf::expected<unique_fd> send_in(template_home& from, const cell& shell, const channel_ends& ends);
-  bool is_new_child(int pidfd) const;
-  bool knows(int pid) const;
   caf::expected<preparation> prepare_templates();
+
+  // factory_copies.cpp
+  caf::expected<unfinished_launch> begin_copy(const sandbox_spec& spec);
+  caf::expected<copy_under_way> send_for_copy(template_home& from, const sandbox_spec& spec);
+  caf::expected<cell> take_shell(template_home& in);
+  caf::expected<bool> advance(template_home& from, copy_under_way& copy, std::chrono::milliseconds patience);
+  caf::error take_named(template_home& from, copy_under_way& copy);
+  void give_up(copy_under_way& copy);
+  void give_up_copies(template_home& of);
+  bool is_new_child(int pidfd, int pid) const;
+  bool knows(int pid) const;
 
   factory_settings settings_;
   node_cgroup cgroup_;
@@ -146,6 +163,8 @@ private:
   package_zygotes packages_;
   std::map<uint32_t, cell> live_; ///< by slot
   std::map<uint32_t, template_home> templates_;
+  std::map<uint64_t, copy_under_way> copies_; ///< by the number of the launch
+  uint64_t last_copy_ = 0;
   std::deque<cell> ready_;
   std::deque<unique_fd> left_networks_;    ///< of sandboxes that have ended, of this zygote's user namespace
   std::list<cell> occupied_;               ///< somebody is still in the group

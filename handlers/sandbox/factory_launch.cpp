@@ -19,6 +19,15 @@ caf::error failed(const char* step, int error) {
   return make_error(errc::sandbox_failed, std::string{step} + ": " + std::strerror(error));
 }
 
+/// What most templates need for a copy: waiting for it is quicker than coming back.
+constexpr auto usual_copy_time = std::chrono::milliseconds{2};
+
+caf::expected<launch_progress> progress_of(caf::expected<sandbox_process> launched) {
+  if (!launched)
+    return std::move(launched.error());
+  return launch_progress{std::move(*launched)};
+}
+
 } // namespace
 
 launch_request request_of(const sandbox_spec& spec) {
@@ -269,16 +278,46 @@ sandbox_process zygote_factory::hand_over(blank done, const sandbox_spec& spec) 
   return result;
 }
 
-caf::expected<sandbox_process> zygote_factory::launch(const sandbox_spec& spec) {
-  if (spec.role == sandbox_role::its_template)
-    return launch_template(spec);
+caf::expected<sandbox_process> sandbox_factory::launch(const sandbox_spec& spec) {
+  auto progress = begin_launch(spec);
+  while (progress && std::holds_alternative<unfinished_launch>(*progress))
+    progress = go_on(std::get<unfinished_launch>(*progress), std::chrono::milliseconds{100});
+  if (!progress)
+    return std::move(progress.error());
+  return std::get<sandbox_process>(std::move(*progress));
+}
+
+caf::expected<launch_progress> zygote_factory::begin_launch(const sandbox_spec& spec) {
   if (spec.copy_of) {
-    auto copied = launch_copy(spec);
-    if (copied)
-      return copied;
-    spdlog::error("a template of {} could not be copied: {}", spec.function_name, what_of(copied.error()));
+    const auto begun = begin_copy(spec);
+    if (begun)
+      return go_on(*begun, usual_copy_time);
+    spdlog::error("a template of {} could not be copied: {}", spec.function_name, what_of(begun.error()));
   }
-  return launch_from_blank(spec);
+  return progress_of(spec.role == sandbox_role::its_template ? launch_template(spec) : launch_from_blank(spec));
+}
+
+caf::expected<launch_progress> zygote_factory::go_on(unfinished_launch launch, std::chrono::milliseconds patience) {
+  const auto found = copies_.find(launch.number);
+  if (found == copies_.end())
+    return make_error(errc::sandbox_failed, "there is no such launch");
+  auto& copy = found->second;
+  if (!copy.given_up) {
+    auto& from = templates_.at(*copy.made.place.of_template);
+    const auto done = advance(from, copy, patience);
+    if (done && !*done)
+      return launch_progress{launch};
+    from.copying = false;
+    if (done) {
+      auto finished = std::move(copies_.extract(found).mapped());
+      return launch_progress{hand_over(std::move(finished.made), finished.spec)};
+    }
+    spdlog::error("a template of {} could not be copied: {}", copy.spec.function_name, what_of(done.error()));
+    condemn(from);
+    give_up(copy);
+  }
+  const auto spec = std::move(copies_.extract(found).mapped().spec);
+  return progress_of(launch_from_blank(spec));
 }
 
 caf::expected<sandbox_process> zygote_factory::launch_from_blank(const sandbox_spec& spec) {

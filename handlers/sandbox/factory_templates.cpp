@@ -35,15 +35,6 @@ long count_of(const std::string& directory) {
   return std::distance(fs::directory_iterator{directory, error}, fs::directory_iterator{});
 }
 
-/// In the order of enter_fd.
-std::vector<int> fds_to_enter(const unique_fd& holder, const std::vector<unique_fd>& joins, const channel_ends& ends) {
-  std::vector<int> result = ends.numbers();
-  result.push_back(holder.get());
-  for (const unique_fd& join : joins)
-    result.push_back(join.get());
-  return result;
-}
-
 bool has_socket(const std::string& descriptors) {
   std::error_code error;
   long sockets = 0;
@@ -125,7 +116,7 @@ void zygote_factory::reap_strangers() {
   for (const auto& thread : fs::directory_iterator{"/proc/self/task", error}) {
     std::istringstream children{read_small_file(thread.path() / "children").value_or("")};
     for (int pid = 0; children >> pid;)
-      if (const unique_fd process = open_process(pid); is_new_child(process.get()) && !is_running(process.get()))
+      if (const unique_fd process = open_process(pid); is_new_child(process.get(), pid) && !is_running(process.get()))
         reap(process.get(), std::chrono::milliseconds{0});
   }
 }
@@ -145,6 +136,12 @@ void zygote_factory::leave_shell(cell left) {
     condemn(templates_.at(*around));
   }
   drop(std::move(left));
+}
+
+zygote_factory::cell zygote_factory::take_first_shell(template_home& of) {
+  cell result = std::move(of.shells.front());
+  of.shells.pop_front();
+  return result;
 }
 
 /// Those that were made ahead.
@@ -228,6 +225,7 @@ void zygote_factory::let_go(uint32_t template_slot) {
 
 /// Its process has been reaped. The home stays as long as there are sandboxes in it.
 void zygote_factory::bury_template(template_home& which) {
+  give_up_copies(which); // before it counts as ended, or it might go with them
   which.ended = true;
   leave_shells(which);
   if (which.place.group.processes() > 1) // besides the holder
@@ -249,101 +247,10 @@ void zygote_factory::remove_if_unused(uint32_t template_slot) {
   free_occupied();
 }
 
-// -- copies ----------------------------------------------------------------------------------------------------------
-
-/// A template may say what it likes: the process must be one that this factory does not know yet, and a child.
-bool zygote_factory::is_new_child(int pidfd) const {
-  siginfo_t ignored{};
-  return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &ignored, WEXITED | WNOHANG | WNOWAIT) == 0
-      && !knows(id_of(pidfd));
-}
-
-bool zygote_factory::knows(int pid) const {
-  const auto is_in = [pid](const cell& place) { return place.pid == pid || place.holder_id == pid; };
-  const auto is_blank = [pid](const blank& each) { return each.place.pid == pid; };
-  const auto is_around = [&](const template_home& home) {
-    return is_in(home.place) || home.place.guard->id() == pid || std::ranges::any_of(home.shells, is_in);
-  };
-  return std::ranges::any_of(live_, [&](const auto& each) { return is_in(each.second); })
-      || std::ranges::any_of(blanks_, is_blank) || std::ranges::any_of(connected_, is_blank) || packages_.knows(pid)
-      || (zygote_ && (zygote_->id() == pid || zygote_->shared_keeper()->id() == pid))
-      || std::ranges::any_of(templates_, [&](const auto& each) { return is_around(each.second); });
-}
-
-/// Lets a template send a copy of itself into a shell inside its own.
-caf::expected<unique_fd> zygote_factory::send_in(template_home& from, const cell& shell, const channel_ends& ends) {
-  if (std::exchange(from.frozen, false) && !from.place.group.open_freezer().thaw())
-    return failed("the template does not go on");
-  auto answer = from.control.ask({.kind = request_kind::enter}, fds_to_enter(shell.holder, shell.joins, ends),
-                                 reply_kind::launched);
-  if (!answer)
-    return answer.error();
-  auto& processes = answer->fds;
-  if (processes.size() != 2 || !is_new_child(processes[0].get()) || !is_new_child(processes[1].get()))
-    return from.control.lose("it named processes that are none of its");
-  if (!reap(processes[1].get(), settings_.reply_time))
-    return from.control.lose("its messenger does not end");
-  if (!is_new_child(processes[0].get())) // it was the same one
-    return from.control.lose("it named one process twice");
-  return std::move(processes[0]);
-}
-
-caf::expected<zygote_factory::blank> zygote_factory::copy(template_home& from) {
-  auto shell = take_shell(from);
-  if (!shell)
-    return shell.error();
-  auto ends = make_ends();
-  auto process = ends ? send_in(from, *shell, ends->childs) : caf::expected<unique_fd>{ends.error()};
-  if (!process) {
-    leave_shell(std::move(*shell));
-    return process.error();
-  }
-  ends->childs = {};
-  shell->joins.clear();
-  shell->pid = id_of(process->get());
-  blank made{std::move(*shell), std::move(*process), std::move(ends->ours)};
-  auto problem = wait_for_set_up(made.ends.set_up);
-  // One that is ending is nowhere already.
-  if (!problem && !made.place.group.holds(made.place.pid) && !wait_readable(made.process.get(), limits::kill_time_max))
-    problem = failed("the copy is not in its groups");
-  if (problem) {
-    discard(std::move(made));
-    return problem;
-  }
-  ++from.sandboxes;
-  return made;
-}
-
-caf::expected<zygote_factory::cell> zygote_factory::take_shell(template_home& in) {
-  if (in.shells.empty())
-    return make_shell(in.of, &in);
-  return take_first_shell(in);
-}
-
-zygote_factory::cell zygote_factory::take_first_shell(template_home& of) {
-  cell result = std::move(of.shells.front());
-  of.shells.pop_front();
-  return result;
-}
-
-caf::expected<sandbox_process> zygote_factory::launch_copy(const sandbox_spec& spec) {
-  const auto found = templates_.find(*spec.copy_of);
-  if (found == templates_.end() || found->second.ended || found->second.control.lost())
-    return failed("the template is gone");
-  collect_ahead(); // whose process would be one that this factory does not know
-  auto made = copy(found->second);
-  if (made) {
-    made->ends.set_up.reset(); // it has reported
-    return hand_over(std::move(*made), spec);
-  }
-  condemn(found->second);
-  return made.error();
-}
-
 /// One thing, while nothing else waits: further shells for templates, and templates that stand still.
 caf::expected<preparation> zygote_factory::prepare_templates() {
   for (auto& [slot, home] : templates_) {
-    if (home.ended || home.control.lost() || !home.fit)
+    if (home.ended || home.control.lost() || !home.fit || home.copying)
       continue;
     // Numbers that are left are for sandboxes that somebody waits for.
     const bool slots_to_spare = free_slots_.size() > limits::launches_in_flight_max + limits::blank_sandboxes_max / 2;

@@ -58,6 +58,15 @@ caf::expected<launch_ends> make_ends() {
   return result;
 }
 
+std::vector<int> fds_to_enter(const unique_fd& holder, const std::vector<unique_fd>& cgroups,
+                              const channel_ends& ends) {
+  std::vector<int> result = ends.numbers();
+  result.push_back(holder.get());
+  for (const unique_fd& group : cgroups)
+    result.push_back(group.get());
+  return result;
+}
+
 caf::expected<unique_fd> mount_bundle(const std::string& directory) {
   unique_fd mount{::open_tree(AT_FDCWD, directory.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)};
   if (!mount)

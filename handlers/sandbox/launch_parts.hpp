@@ -36,6 +36,9 @@ struct socket_ends {
 caf::expected<launch_ends> make_ends();
 caf::expected<socket_ends> make_sockets();
 
+/// What a process takes along that enters a shell, in the order of enter_fd.
+std::vector<int> fds_to_enter(const unique_fd& holder, const std::vector<unique_fd>& cgroups, const channel_ends& ends);
+
 /// A bundle's directory as a mount of its own that nobody has attached yet: read-only whatever the directory is.
 caf::expected<unique_fd> mount_bundle(const std::string& directory);
 

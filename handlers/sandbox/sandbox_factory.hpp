@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 /// Sandboxes as the node sees them: made by a zygote in milliseconds, ended and buried without a trace.
@@ -105,6 +106,13 @@ enum class preparation : uint8_t {
   waiting, ///< for what a zygote does by itself
 };
 
+/// A launch that waits for a template.
+struct unfinished_launch {
+  uint64_t number = 0;
+};
+
+using launch_progress = std::variant<sandbox_process, unfinished_launch>;
+
 /// Owns the zygote process and everything prepared for sandboxes. Blocking; used by one thread (the launcher actor's).
 class sandbox_factory {
 public:
@@ -112,8 +120,16 @@ public:
 
   /// Makes a sandbox; returns once its process exists. That reports `ready` or `failed` among its answers, or ends, and
   /// then `bury` tells if it was never set up. Fails with sandbox_failed; a zygote that died is started again first. A
-  /// template that cannot be copied is killed, and the sandbox loads the handler itself.
-  virtual caf::expected<sandbox_process> launch(const sandbox_spec& spec) = 0;
+  /// template that cannot be copied is killed, and the sandbox loads the handler itself. A copy takes as long as the
+  /// template's code likes: one that is not made in a moment is left unfinished. A template makes one at a time.
+  virtual caf::expected<launch_progress> begin_launch(const sandbox_spec& spec) = 0;
+
+  /// What has become of an unfinished launch; waits for it no longer than `patience`. One that takes longer than
+  /// `reply_time` goes on without the template.
+  virtual caf::expected<launch_progress> go_on(unfinished_launch launch, std::chrono::milliseconds patience) = 0;
+
+  /// Both, for whoever has nothing else to do.
+  caf::expected<sandbox_process> launch(const sandbox_spec& spec);
 
   /// Of a template that has loaded its handler: whether it can be copied. Fails with sandbox_failed, saying why not: it
   /// has threads or child processes, which a copy would lack, or open files and sockets, which copies would share.

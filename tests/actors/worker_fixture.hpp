@@ -101,6 +101,7 @@ inline launcher_actor::behavior_type fake_launcher(launcher_actor::pointer self,
     },
     [](atom::prepare, bool) {},
     [](atom::prepare) {},
+    [](atom::tick) {},
   };
 }
 

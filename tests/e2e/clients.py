@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
 import textwrap
@@ -128,6 +129,12 @@ def zip_of(files):
 def source_zip(source):
     """A bundle whose only module is f.py."""
     return zip_of({"f.py": textwrap.dedent(source)})
+
+
+def metric(node, name):
+    """A sample of /metrics, by its name with its labels."""
+    found = re.search(rf"^{re.escape(name)} (\d+)$", curl(node, "/metrics").body.decode(), re.MULTILINE)
+    return int(found.group(1))
 
 
 def deploy(node, name, source, handler="f.f", **configuration):

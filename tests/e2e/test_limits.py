@@ -4,7 +4,8 @@ import concurrent.futures
 
 import pytest
 
-from clients import Connection, boto3_client, curl, deploy, reason_of
+from clients import Connection, boto3_client, curl, deploy, metric, reason_of
+from node import wait_until
 
 HOLD = """
 import time
@@ -76,3 +77,17 @@ def test_an_invocation_may_take_longer_than_a_client_may_idle(node):
     with Connection(node) as connection:
         connection.post("/run/hold", b"1.2")
         assert connection.read_answer().json() == "held"
+
+
+def test_functions_that_load_for_long_hold_up_nobody_else(start_node):
+    """More of them than may be launched at one time: another one's cold start comes before any of theirs is ready."""
+    node = start_node("--worker.memory", "64GiB")
+    for number in range(8):
+        deploy(node, f"slow-{number}", "import time\ntime.sleep(6)\ndef f(event): return event", Timeout=30)
+    deploy(node, "quick", "def f(event): return event", Timeout=30)
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        slow = [pool.submit(curl, node, f"/run/slow-{number % 8}", data=1) for number in range(32)]
+        wait_until(lambda: metric(node, 'troupe_sandboxes{state="starting"}') >= 24, "as many as may be launched at one time are starting")
+        assert curl(node, "/run/quick", data=2).json() == 2
+        assert not any(each.done() for each in slow)
+        assert [each.result().json() for each in slow] == [1] * 32

@@ -9,7 +9,7 @@ import pytest
 
 import traces
 
-from clients import boto3_client, curl, deploy, invoke
+from clients import boto3_client, curl, deploy, invoke, metric
 from node import wait_until
 
 # Loading takes long enough for a template, and leaves a mark; a run lasts while others are asked for.
@@ -33,11 +33,6 @@ def burst(node, name, size, hold=2, **event):
     """The results of that many invocations at a time, each of which lasts longer than all of them take to start."""
     with concurrent.futures.ThreadPoolExecutor(size) as pool:
         return list(pool.map(lambda _: invoke(node, name, {"hold": hold, **event})[0], range(size)))
-
-
-def metric(node, name):
-    found = re.search(rf"^{re.escape(name)} (\d+)$", curl(node, "/metrics").body.decode(), re.MULTILINE)
-    return int(found.group(1))
 
 
 def test_further_sandboxes_are_copies(start_node):
@@ -171,3 +166,20 @@ def test_a_new_version_has_its_own(start_node):
     after = {result["mark"] for result in burst(node, "slow", 3)}
     assert len(after) == 2 and not before & after
     wait_until(lambda: metric(node, "troupe_templates") == 1, "the old one's template is gone")
+
+
+def test_a_template_that_hangs_holds_up_nobody_else(start_node):
+    """It is asked for a copy and does not answer: meanwhile others get their sandboxes."""
+    node = start(start_node)
+    deploy(node, "slow", SLOW + "os.register_at_fork(before=lambda: time.sleep(3600))\n", Timeout=30)
+    for number in range(8):
+        deploy(node, f"other-{number}", "def f(event): return event", Timeout=30)
+    invoke(node, "slow", {})
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        hung = pool.submit(burst, node, "slow", 2)
+        wait_until(lambda: metric(node, "troupe_templates") == 1, "there is a template")
+        assert [invoke(node, f"other-{number}", number)[0] for number in range(8)] == list(range(8))
+        assert not hung.done()
+        assert all("mark" in result for result in hung.result())
+    wait_until(lambda: "could not be copied: the template is lost: it does not answer" in node.log_text(),
+               "it was given up", 30)

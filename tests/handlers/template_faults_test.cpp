@@ -32,9 +32,113 @@ std::string hostile_template(const std::string& does) {
        + does + "os.register_at_fork(before=do)\n" + std::string{runner};
 }
 
+using troupe::handlers::launch_progress;
+using troupe::handlers::unfinished_launch;
+
+/// A node that soon gives templates up.
+struct impatient : templates {
+  impatient() {
+    factory.reset();
+    settings.reply_time = 500ms;
+    open();
+  }
+
+  /// Asks for a copy that the template does not make in a moment.
+  unfinished_launch begin() {
+    auto progress = factory->begin_launch(of);
+    if (!progress || !std::holds_alternative<unfinished_launch>(*progress))
+      throw std::runtime_error("the launch is not unfinished");
+    return std::get<unfinished_launch>(*progress);
+  }
+
+  bool is_done(const caf::expected<launch_progress>& progress) {
+    return progress && std::holds_alternative<sandbox_process>(*progress);
+  }
+
+  sandbox_process& finish(unfinished_launch begun) {
+    auto progress = factory->go_on(begun, 0ms);
+    while (progress && !is_done(progress))
+      progress = factory->go_on(begun, 50ms);
+    if (!progress)
+      throw std::runtime_error(troupe::what_of(progress.error()));
+    return take(std::get<sandbox_process>(std::move(*progress)));
+  }
+
+  void end_all() {
+    while (!processes.empty())
+      end(processes.front());
+  }
+};
+
+const std::string hangs = "    os.read(os.pipe()[0], 1)\n";
+
 } // namespace
 
+CAF_TEST_FIXTURE_SCOPE(hanging_template_tests, impatient)
+
+CAF_TEST(a template that does not answer keeps nobody else waiting and is killed) {
+  auto& loaded = load_fit(hostile_template(hangs));
+  const auto cells_before = cells();
+  const auto begun = begin();
+  CAF_CHECK_EQUAL(run(take(launch(spec(runner_bundle))), "result = 1"), "1");
+  CAF_CHECK_EQUAL(run(copy(), "result = 2"), "2"); // which loads the handler itself
+  CAF_CHECK(!is_done(factory->go_on(begun, 0ms)));
+  CAF_CHECK_EQUAL(run(finish(begun), "result = 3"), "3");
+  CAF_CHECK_EQUAL(answer_of(loaded), "(gone)");
+  CAF_CHECK(!factory->go_on(begun, 0ms));
+  end_all();
+  CAF_CHECK_EQUAL(cells(), cells_before - 1);
+}
+
+CAF_TEST(a template may end while it makes a copy) {
+  auto& loaded = load_fit(hostile_template(hangs));
+  const auto cells_before = cells();
+  const auto begun = begin();
+  end(loaded);
+  CAF_CHECK_EQUAL(run(finish(begun), "result = 1"), "1");
+  end_all();
+  CAF_CHECK_EQUAL(cells(), cells_before - 1);
+}
+
+CAF_TEST(a node may end while a template makes a copy) {
+  load_fit(hostile_template(hangs));
+  begin();
+  processes.clear();
+  factory.reset();
+  CAF_CHECK(cgroups_of(settings.cgroup_name).empty());
+}
+
+CAF_TEST(a template whose messenger does not end is killed) {
+  auto& loaded = load_fit(hostile_template("    made = []\n"
+                                           "    for _ in range(2):\n"
+                                           "        child = libc.syscall(56, 0x8000 | 17, 0, 0, 0, 0)\n" // CLONE_PARENT
+                                           "        while child == 0: libc.pause()\n"
+                                           "        made.append(os.pidfd_open(child))\n"
+                                           "    tell(5, made)\n"
+                                           + hangs));
+  const auto before = children().size();
+  const auto cells_before = cells();
+  CAF_CHECK_EQUAL(run(finish(begin()), "result = 1"), "1");
+  CAF_CHECK(troupe::handlers::wait_readable(loaded.pidfd.get(), 5s));
+  end_all();
+  CAF_CHECK_EQUAL(cells(), cells_before - 1);
+  CAF_CHECK_LESS(children().size(), before); // those of the template and its shell
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
+
 CAF_TEST_FIXTURE_SCOPE(template_fault_tests, templates)
+
+CAF_TEST(only the function of a template gets copies of it) {
+  const std::string look = "import main\nresult = main.mark";
+  load_fit(noting);
+  const auto mark = run(copy(), look);
+  CAF_CHECK_EQUAL(run(copy(), look), mark);
+  of.environment["A"] = "b";
+  const auto other = run(copy(), look);
+  CAF_CHECK_EQUAL(other.size(), mark.size());
+  CAF_CHECK_NOT_EQUAL(other, mark);
+}
 
 CAF_TEST(a template that makes processes of the node leaves nothing) {
   const auto before = children().size();
