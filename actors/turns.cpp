@@ -12,18 +12,30 @@ turns::lane turns::lane_of(std::string_view tenant) const noexcept {
 
 void turns::wait(turn& who, lane of) noexcept {
   auto& its = queues_[of];
-  if (its.waiting.empty())
-    busy_.push_back(its);
   its.waiting.push_back(who);
+  ++waiting_;
+  if (!its.is_linked())
+    new_.push_back(its);
+}
+
+/// One with somebody waiting.
+turns::queue& turns::take_lane() noexcept {
+  while (!round_.empty() && round_.front().waiting.empty())
+    round_.pop_front();
+  const bool newcomer = !new_.empty() && (round_.empty() || newcomers_in_a_row_ < newcomers_max);
+  newcomers_in_a_row_ = newcomer ? newcomers_in_a_row_ + 1 : 0;
+  auto& from = newcomer ? new_ : round_;
+  auto& its = from.front();
+  from.pop_front();
+  return its;
 }
 
 void turns::take_next() {
-  auto& its = busy_.front();
-  busy_.pop_front();
+  auto& its = take_lane();
   auto& who = its.waiting.front();
   its.waiting.pop_front();
-  if (!its.waiting.empty())
-    busy_.push_back(its);
+  --waiting_;
+  round_.push_back(its); // even with nobody waiting: who comes back within the round is no newcomer
   current_ = static_cast<lane>(&its - queues_.data());
   who.take();
   current_ = 0;

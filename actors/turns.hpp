@@ -20,10 +20,11 @@ protected:
 };
 
 /// Who goes next on the io thread: tenants take turns (round robin), and what one of them brings goes in the order in
-/// which it came. So a tenant that asks once in a while has one piece of work of each other tenant before it, however
-/// much another has brought at one time. Tenants are told apart by lanes, of which there is a fixed number (stochastic
-/// fair queueing): nothing is kept of a tenant, and two that share a lane by chance share its turns. Pure; not
-/// thread-safe.
+/// which it came. Who has brought nothing since the last round goes before those who always have something waiting, once,
+/// as new flows do in FQ-CoDel (RFC 8290); so a tenant that asks once in a while waits for the turn that is going on, and
+/// for no other tenant's, however much they have brought at one time. Tenants are told apart by lanes, of which there is
+/// a fixed number (stochastic fair queueing): nothing is kept of a tenant, and two that share a lane by chance share its
+/// turns. Pure; not thread-safe.
 class turns {
 public:
   using lane = uint16_t;
@@ -38,7 +39,7 @@ public:
 
   void wait(turn& who, lane of) noexcept;
 
-  bool empty() const noexcept { return busy_.empty(); }
+  bool empty() const noexcept { return waiting_ == 0; }
 
   /// Somebody has to be waiting.
   void take_next();
@@ -52,14 +53,22 @@ private:
                            boost::intrusive::constant_time_size<false>>
       waiting;
   };
+  using queues = boost::intrusive::list<queue, boost::intrusive::constant_time_size<false>>;
 
   static constexpr size_t lanes = 1024;
+  /// So many newcomers in a row, and then one of the others goes, or they would wait for ever behind a flood of those.
+  static constexpr int newcomers_max = 8;
+
+  queue& take_lane() noexcept;
 
   uint64_t salt_;
   lane current_ = 0;
   lane any_ = 0;
+  size_t waiting_ = 0;
+  int newcomers_in_a_row_ = 0;
   std::array<queue, lanes> queues_;
-  boost::intrusive::list<queue, boost::intrusive::constant_time_size<false>> busy_; ///< those with somebody waiting
+  queues new_;   ///< those who had brought nothing since the last round
+  queues round_; ///< the others; who has nothing waiting leaves it when it is next
 };
 
 } // namespace troupe

@@ -53,16 +53,42 @@ CAF_TEST(tenants take turns and one tenant is served in its own order) {
   CAF_CHECK_EQUAL(order, "a1 b1 c1 a2 c2 a3 a4 ");
 }
 
-CAF_TEST(who comes during a flood is next but for the tenants that wait already) {
+CAF_TEST(who comes during a flood is next) {
   for (int i = 0; i < 100; ++i)
     bring("a" + std::to_string(i));
+  bring("c0");
+  all.take_next();
   all.take_next();
   all.take_next();
   bring("b1");
   all.take_next();
   all.take_next();
-  CAF_CHECK_EQUAL(order, "a0 a1 a2 b1 ");
+  CAF_CHECK_EQUAL(order, "a0 c0 a1 b1 a2 ");
   take_all();
+}
+
+CAF_TEST(who comes back before all others had their turn waits for theirs) {
+  for (int i = 0; i < 3; ++i) {
+    bring("a" + std::to_string(i));
+    bring("b" + std::to_string(i));
+  }
+  bring("c1");
+  all.take_next();
+  all.take_next();
+  all.take_next();
+  bring("c2");
+  take_all();
+  CAF_CHECK_EQUAL(order, "a0 b0 c1 a1 b1 c2 a2 b2 ");
+}
+
+CAF_TEST(a flood of newcomers does not keep the others waiting for ever) {
+  for (int i = 0; i < 3; ++i)
+    bring("a" + std::to_string(i));
+  all.take_next();
+  for (int i = 0; i < 20; ++i)
+    all.wait(make("n"), all.any());
+  take_all();
+  CAF_CHECK_EQUAL(order, "a0 n n n n n n n a1 n n n n n n n n a2 n n n n n ");
 }
 
 CAF_TEST(a turn knows whose it is and may bring more) {
