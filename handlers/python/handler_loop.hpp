@@ -13,7 +13,7 @@ namespace troupe::python {
 /// What the loop calls of the embedded Python code (runtime/*.py); looked up once, in the zygote.
 struct runtime {
   event_codec codec;
-  ref warm_up;
+  ref rehearse;
   ref reseed;
   ref load_packages;
   ref prepare_process;

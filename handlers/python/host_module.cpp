@@ -1,8 +1,13 @@
 #include "handlers/python/host_module.hpp"
 
+#include <array>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+
+#include <sys/random.h>
 
 #include "config/limits.hpp"
 #include "handlers/python/ref.hpp"
@@ -18,8 +23,24 @@ PyObject* request_id_as_object(PyObject*, PyObject*) {
   return PyUnicode_DecodeUTF8(current_request_id.data(), static_cast<Py_ssize_t>(current_request_id.size()), "replace");
 }
 
+/// time.strftime would do, but a new sandbox would copy pages for the machine's time zones.
+PyObject* log_stream_name(PyObject*, PyObject* version) {
+  std::array<uint64_t, 2> random{};
+  if (::getrandom(random.data(), sizeof random, 0) != sizeof random)
+    return PyErr_SetFromErrno(PyExc_OSError);
+  const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now())};
+  char date[16];
+  char number[33];
+  std::snprintf(date, sizeof date, "%04d/%02u/%02u", static_cast<int>(today.year()),
+                static_cast<unsigned>(today.month()), static_cast<unsigned>(today.day()));
+  std::snprintf(number, sizeof number, "%016jx%016jx", static_cast<uintmax_t>(random[0]),
+                static_cast<uintmax_t>(random[1]));
+  return PyUnicode_FromFormat("%s/[%U]%s", date, version, number);
+}
+
 PyMethodDef methods[] = {
   {"request_id", request_id_as_object, METH_NOARGS, "The id of the invocation that runs, or ran last."},
+  {"log_stream_name", log_stream_name, METH_O, "A new one for a version, with today's date, as AWS makes them."},
   {nullptr, nullptr, 0, nullptr},
 };
 

@@ -2,8 +2,8 @@
 
 #include <string_view>
 
-/// The module `troupe_host`, through which the embedded Python code sees the C++ side: `request_id()`, the limits of
-/// error documents, and `modules_at_start`.
+/// The module `troupe_host`, through which the embedded Python code sees the C++ side: `request_id()`,
+/// `log_stream_name(version)`, the limits of error documents, and `modules_at_start`.
 namespace troupe::python {
 
 /// Makes the module importable; to be called before the interpreter starts.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "handlers/python/embedded_modules.hpp"
+#include "handlers/python/fork_hooks.hpp"
 #include "handlers/python/handler_loop.hpp"
 #include "handlers/python/host_module.hpp"
 
@@ -131,7 +132,7 @@ runtime* look_up_runtime() {
   python->document_as = attribute(errors, "document_as");
   python->make_document = attribute(errors, "make");
   python->reason = attribute(errors, "reason");
-  python->warm_up = attribute(import("troupe_warmup"), "run");
+  python->rehearse = attribute(import("troupe_warmup"), "rehearse");
   python->reseed = attribute(import("troupe_reseed"), "reseed");
   python->load_packages = attribute(import("troupe_packages"), "load");
   python->out = ref::share(PySys_GetObject("stdout"));
@@ -139,6 +140,13 @@ runtime* look_up_runtime() {
   if (!python->codec.prepare(attribute(import("troupe_encoding"), "default").get()))
     give_up("json");
   return python;
+}
+
+void warm_up(const std::string& rehearsal) {
+  const auto folder = ref::steal(PyUnicode_DecodeFSDefault(rehearsal.c_str()));
+  const auto function = attribute(import("troupe_warmup"), "in_zygote");
+  if (!folder || !ref::steal(PyObject_CallOneArg(function.get(), folder.get())))
+    give_up("warm up");
 }
 
 /// After this the collector never walks, and so never copies, what the zygote has made.
@@ -168,39 +176,32 @@ ref list_of(const std::vector<std::string>& texts) {
 
 } // namespace
 
-void start_interpreter(const std::vector<std::string>& layers) {
+void start_interpreter(const std::vector<std::string>& layers, const std::string& rehearsal) {
   initialize();
   import("troupe_host"); // first, since it notes which modules a plain python3 has, too
   call("gc", "disable"); // until it is all there: freed gaps would be filled, and copied, in every child
   extend_path(layers);
   write_whole_lines();
+  if (!begin_quiet_hooks())
+    give_up("hooks of forks");
   for (const char* module : preloaded)
     import(module);
+  if (!end_quiet_hooks())
+    give_up("hooks of forks");
   add_exit_builtins();
   import_embedded_modules();
   call("troupe_boot", "prepare_zygote");
   call("troupe_logs", "install");
   call("troupe_snapshots", "install");
   started = look_up_runtime();
-  call("troupe_warmup", "in_zygote");
+  if (!rehearsal.empty())
+    warm_up(rehearsal);
   call("troupe_loading", "remember_imports");
   freeze();
 }
 
-void before_fork() {
-  PyOS_BeforeFork();
-}
-
-void after_fork_parent() {
-  PyOS_AfterFork_Parent();
-}
-
-void after_fork_child() {
-  PyOS_AfterFork_Child();
-}
-
-bool warm_up() {
-  return succeeds(started->warm_up);
+bool rehearse() {
+  return succeeds(started->rehearse);
 }
 
 bool reseed() {

@@ -23,8 +23,9 @@ struct handler_spec {
 /// Starts CPython (Debian's, isolated from the environment and from the user's directories), imports what every
 /// handler needs, runs once what an import and a call run, and freezes the garbage collector's view of all that.
 /// Called once, in the zygote, where it sees the sandbox's file system; descriptors 0 to 2 must be open. Exits with
-/// status 1 and a line on stderr when it cannot. `layers` are folders with packages, which come before the system's.
-void start_interpreter(const std::vector<std::string>& layers = {});
+/// status 1 and a line on stderr when it cannot. `layers` are folders with packages, which come before the system's;
+/// `rehearsal` is one with a file rehearsal.py, a small handler for `rehearse`, without which there is none.
+void start_interpreter(const std::vector<std::string>& layers = {}, const std::string& rehearsal = {});
 
 /// What came of importing packages.
 struct imported_packages {
@@ -36,20 +37,13 @@ struct imported_packages {
 /// In a zygote that is to have them: imports packages, and freezes the garbage collector's view of them.
 imported_packages import_packages(const std::vector<std::string>& names);
 
-/// Around the zygote's clone, as os.fork() does it: `before_fork` in the zygote, then `after_fork_parent` in the
-/// zygote (also when the clone failed) and `after_fork_child` in the child, before anything else of Python there.
-/// The child must have a correct thread id (glibc caches it; a raw clone leaves the parent's).
-void before_fork();
-void after_fork_parent();
-void after_fork_child();
-
-/// In a child, before anything else of Python's: renews the random state of what was loaded before it was cloned.
-/// False, with the error printed, when that raised something.
+/// In a child, after after_fork_child (fork_hooks.hpp) and before anything else of Python's: renews the random state of
+/// what was loaded before it was cloned. False, with the error printed, when that raised something.
 bool reseed();
 
 /// In a child, before it is known what it will serve: runs what loading and calling a handler runs, so that the pages
 /// which that writes to have been copied by then. False, with the error printed, when it raised something.
-bool warm_up();
+bool rehearse();
 
 /// In a template, after everything was dropped: loads the handler as `serve` does, runs the functions that it has
 /// registered for the time before a snapshot, and says ready or failed on `channel`. False after failed; true when

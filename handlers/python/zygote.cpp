@@ -1,6 +1,7 @@
 #include "handlers/python/zygote.hpp"
 
 #include "config/limits.hpp"
+#include "handlers/python/fork_hooks.hpp"
 #include "handlers/python/interpreter.hpp"
 #include "handlers/python/telling.hpp"
 #include "handlers/python/template.hpp"
@@ -287,8 +288,8 @@ void zygote::run_child(const zygote_request& request, const std::vector<unique_f
   after_fork_child();
   if (!reseed())
     give_up("make random numbers of its own");
-  if (request.rehearse && !launch_waits(cage_set_up) && !warm_up())
-    give_up("warm up");
+  if (request.rehearse && !launch_waits(cage_set_up) && !rehearse())
+    give_up("rehearse");
   auto launch = receive_launch(cage_set_up);
   if (!launch && errno == 0)
     ::_exit(0); // the node has no use for it any more
@@ -322,7 +323,10 @@ void settle(const std::string& mount_point, const std::string& resolv_conf, cons
   check(::close_range(life_fd + 1, ~0U, 0), "close what the node left open");
   check(::fcntl(control_fd, F_SETFD, FD_CLOEXEC), "keep the control socket");
   check(::unshare(CLONE_NEWNS), "make a mount namespace");
-  build_tree(mount_point, resolv_conf, layers); // as the machine's root still
+  build_tree({.mount_point = mount_point, // as the machine's root still
+              .resolv_conf = resolv_conf,
+              .layers = layers,
+              .rehearsal = {"rehearsal.py", "import json\n\n\ndef handler(event):\n    return event\n"}});
   enter_zygote_namespaces();
   become_zygote();
   enter_tree();
@@ -332,7 +336,7 @@ void settle(const std::string& mount_point, const std::string& resolv_conf, cons
   std::vector<std::string> folders;
   for (size_t i = 0; i < layers.size(); ++i)
     folders.push_back(layer_path(i));
-  start_interpreter(folders);
+  start_interpreter(folders, bundle_path);
   restrict_zygote();
 }
 

@@ -3,6 +3,7 @@
 #include "config/limits.hpp"
 #include "handlers/sandbox/namespaces.hpp"
 #include "handlers/sandbox/syscall_filter.hpp"
+#include "handlers/sandbox/tree.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -116,7 +117,7 @@ bool keep_set_up_socket(cage_plan& plan) noexcept {
 }
 
 bool attach_bundle(cage_plan& plan) noexcept {
-  return attach(plan.bundle, "/var/task") && ::close(plan.bundle) == 0;
+  return attach(plan.bundle, bundle_path) && ::close(plan.bundle) == 0;
 }
 
 bool make_tmp(cage_plan& plan) noexcept {
@@ -136,7 +137,7 @@ bool limit_file_sizes(cage_plan& plan) noexcept {
 }
 
 bool enter_bundle(cage_plan&) noexcept {
-  return ::chdir("/var/task") == 0;
+  return ::chdir(bundle_path) == 0;
 }
 
 bool take_keyring(cage_plan&) noexcept {

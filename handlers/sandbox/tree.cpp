@@ -30,7 +30,7 @@ void write_file(const std::string& path, std::string_view text) {
 
 void make_directories(const std::string& root) {
   for (const char* name : {"/usr", "/etc", "/etc/ssl", "/etc/ssl/certs", "/etc/alternatives", "/dev", "/proc", "/tmp",
-                           "/var", "/var/task"})
+                           "/var", bundle_path})
     check(::mkdir((root + name).c_str(), 0755), "make a directory of the tree");
 }
 
@@ -108,7 +108,8 @@ std::string layer_path(size_t index) {
   return "/opt/layer-" + std::to_string(index + 1);
 }
 
-void build_tree(const std::string& mount_point, std::string_view resolv_conf, std::span<const std::string> layers) {
+void build_tree(const tree_plan& plan) {
+  const auto& [mount_point, resolv_conf, layers, rehearsal] = plan;
   check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "keep mounts to oneself");
   check(::mount("troupe", mount_point.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, "size=8m,mode=755"),
         "mount the tree's tmpfs");
@@ -116,6 +117,7 @@ void build_tree(const std::string& mount_point, std::string_view resolv_conf, st
   make_links(mount_point);
   bind_devices(mount_point);
   write_names(mount_point, resolv_conf);
+  write_file(mount_point + bundle_path + "/" + std::string{rehearsal.name}, rehearsal.text);
   copy_files(mount_point);
   copy_alternatives(mount_point);
   bind_read_only("/usr", mount_point + "/usr", "bind /usr read-only");

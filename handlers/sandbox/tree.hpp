@@ -10,11 +10,23 @@
 /// std::system_error.
 namespace troupe::handlers {
 
-/// Builds the tree at `mount_point`, an empty directory, and leaves the working directory there. For a single-threaded
-/// process with root's capabilities on the machine (device nodes cannot be made in a user namespace) and in a mount
-/// namespace of its own: nothing is seen outside, and all is gone with that namespace. `resolv_conf` is what
-/// /etc/resolv.conf says in it; `layers` are directories of the machine.
-void build_tree(const std::string& mount_point, std::string_view resolv_conf, std::span<const std::string> layers);
+/// Where a sandbox's bundle is in the tree.
+inline constexpr const char* bundle_path = "/var/task";
+
+struct tree_plan {
+  std::string mount_point;             ///< an empty directory
+  std::string_view resolv_conf;        ///< what /etc/resolv.conf says in it
+  std::span<const std::string> layers; ///< directories of the machine
+  struct {
+    std::string_view name;
+    std::string_view text;
+  } rehearsal; ///< the file that stands where the bundle will be, until that covers it
+};
+
+/// Builds the tree and leaves the working directory there. For a single-threaded process with root's capabilities on
+/// the machine (device nodes cannot be made in a user namespace) and in a mount namespace of its own: nothing is seen
+/// outside, and all is gone with that namespace.
+void build_tree(const tree_plan& plan);
 
 /// Where a layer is in the tree.
 std::string layer_path(size_t index);

@@ -1,8 +1,9 @@
 """The context object of handlers that take (event, context), with the names of AWS Lambda."""
 import json
-import os
 import sys
 import time
+
+from troupe_host import log_stream_name
 
 _decode = json.JSONDecoder().decode
 
@@ -50,7 +51,7 @@ class Function:
         self.renew_log_stream()
 
     def renew_log_stream(self):
-        self.log_stream_name = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{self.version}]{os.urandom(16).hex()}"
+        self.log_stream_name = log_stream_name(self.version)
 
 
 function = Function("", "", 0)  # the one of this process; set when the sandbox is made

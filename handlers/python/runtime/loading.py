@@ -3,8 +3,8 @@ import importlib
 import os
 import sys
 import types
-from _frozen_importlib import _load
-from _frozen_importlib_external import SourceFileLoader, spec_from_file_location
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import SourceFileLoader
 from _imp import is_frozen
 
 import troupe_errors
@@ -43,16 +43,26 @@ class _SourceLoader(SourceFileLoader):
         return self.source_to_code(self.get_data(path), path)
 
 
-class _ShortLoader(_SourceLoader):
-    """For the rehearsal: reads the file and takes it for a short one."""
-
-    def get_data(self, path):
-        super().get_data(path)
-        return b"import json\n"
-
-
-def _load_source(name, path, loader=_SourceLoader):
-    return _load(spec_from_file_location(name, path, loader=loader(name, path)))
+def _load_source(name, folder):
+    """The module that importlib makes of a source file, without the small functions by which it does so: each of them
+    copies pages of a new sandbox."""
+    path = f"{folder}/{name}.py"
+    spec = ModuleSpec(name, _SourceLoader(name, path), origin=path)
+    spec.cached = f"{folder}/__pycache__/{name}.{sys.implementation.cache_tag}.pyc"
+    spec.has_location = True
+    module = types.ModuleType(name)
+    module.__spec__, module.__loader__, module.__package__ = spec, spec.loader, ""
+    module.__file__, module.__cached__ = path, spec.cached
+    spec._initializing = True
+    sys.modules[name] = module
+    try:
+        exec(spec.loader.get_code(name), module.__dict__)
+        return sys.modules[name]  # where the module may have put something else
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    finally:
+        spec._initializing = False
 
 
 def _import(name, entries, task_root):
@@ -62,7 +72,7 @@ def _import(name, entries, task_root):
     plain = alike == [name + ".py"] and os.path.isfile(path)
     if not plain or name in sys.modules or name in sys.builtin_module_names or is_frozen(name):
         return importlib.import_module(name)
-    return _load_source(name, path)
+    return _load_source(name, task_root)
 
 
 def takes_context(handler, bound=0):
@@ -128,15 +138,3 @@ def load(handler_name, task_root):
         message = f"Handler '{callable_name}' of module '{module_name}' is not callable"
         return troupe_errors.make("Runtime.HandlerNotFound", message, "")
     return handler, takes_context(handler)
-
-
-def rehearse(module_name, callable_name, folder):
-    """Loads a function of that folder of the standard library as if it were a handler, and forgets it."""
-    global _preloaded
-    kept, _preloaded = _preloaded, frozenset()  # nobody has to give way to it
-    load(f"{module_name}.{callable_name}", folder)
-    _preloaded = kept
-    sys.path.remove(folder)
-    del sys.modules[module_name]
-    _load_source(module_name, f"{folder}/{module_name}.py", _ShortLoader)  # as most handlers are
-    del sys.modules[module_name]

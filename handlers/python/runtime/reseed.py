@@ -1,12 +1,15 @@
 """Random state of what was loaded before a process was cloned: two that go on from the same state would draw the same
 numbers."""
 import os
+import random
 import sys
+from _random import Random
 
 
 def reseed():
-    """In each clone, before any code of a function runs in it. `random` does this for itself after a fork, and so do
-    secrets, uuid4 and os.urandom, which ask the kernel. What a package keeps in generators of its own is not known."""
+    """In each clone, before any code of a function runs in it. secrets, uuid4 and os.urandom ask the kernel. What a
+    package keeps in generators of its own is not known."""
+    Random.seed(random._inst)  # the generator behind random.random() and its like
     if numpy_random := sys.modules.get("numpy.random"):
         numpy_random.seed()
     if ssl := sys.modules.get("ssl"):

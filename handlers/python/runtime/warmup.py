@@ -11,43 +11,38 @@ import troupe_context
 import troupe_errors
 import troupe_loading
 
-_source = """
-import json
-class Thing:
-    def __init__(self, value=None): self.value = value
-def handler(event, context):
-    return [Thing(n).value for n in range(3)] + [event]
-"""
-
-_small_module = "colorsys"  # of the standard library, imported by nobody here
 _rounds_to_specialise = 16  # CPython 3.11 does so after 8
 
-
-def in_zygote():
-    for _ in range(_rounds_to_specialise):
-        run()
+_folder = ""  # where rehearsal.py is
 
 
-def _rehearse():
-    """All that a sandbox does with its function before it is ready, and back to where it was."""
-    folder = os.path.dirname(os.__file__)
-    environment, directory, function = dict(os.environ), os.getcwd(), troupe_context.function
-    troupe_boot.prepare_process("warmup.handler", "warmup", "$LATEST", 128, folder, {"WARM_UP": "1"})
-    troupe_loading.rehearse(_small_module, "rgb_to_yiq", folder)
-    os.chdir(directory)
-    os.environ.clear()
-    os.environ.update(environment)
-    troupe_context.function = function
+def rehearse():
+    """All that a sandbox does with its function before it is ready. Of the environment that leaves nothing which is not
+    overwritten by the function's."""
+    troupe_boot.prepare_process("rehearsal.handler", "rehearsal", "$LATEST", 128, _folder, {})
+    troupe_loading.load("rehearsal.handler", _folder)
+    sys.path.remove(_folder)
+    del sys.modules["rehearsal"]
 
 
-def run():
-    _rehearse()
-    names = {"__name__": "warmup"}
-    exec(compile(_source, "<troupe>/warm-up.py", "exec"), names)
-    troupe_loading.takes_context(names["handler"])
-    json.dumps(names["handler"](json.loads('{"a": [1, 2.5, "x", null, true]}'), None))
+def _run():
+    rehearse()
+    json.dumps(json.loads('{"a": [1, 2.5, "x", null, true]}'))
     troupe_context.make("", 0, "").get_remaining_time_in_millis()
     try:
         importlib.import_module("troupe_no_such_module")
     except ImportError as error:
         troupe_errors.stack_of(error)
+
+
+def in_zygote(folder):
+    """With the handler rehearsal.handler of that folder. Leaves the process as it was."""
+    global _folder
+    _folder = folder
+    environment, directory, function = dict(os.environ), os.getcwd(), troupe_context.function
+    for _ in range(_rounds_to_specialise):
+        _run()
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    troupe_context.function = function

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "handlers/python/fork_hooks.hpp"
 #include "handlers/python/interpreter.hpp"
 
 namespace {
@@ -48,6 +49,8 @@ pid_t start_child(const troupe::python::handler_spec& spec, const std::string& t
     return pid;
   }
   troupe::python::after_fork_child();
+  if (!troupe::python::reseed())
+    std::exit(1);
   close_all(channels, channel.events);
   troupe::python::serve(spec, channel, task_root);
 }

@@ -1,4 +1,5 @@
 """Which handlers are found, and how they are called."""
+import re
 import time
 
 import pytest
@@ -97,6 +98,30 @@ def g(): return 1
         True, "f", path, "", "f", path, False, "def g(): return 1\n"]
 
 
+def test_a_handlers_module_is_as_importlib_makes_it(bundle, group):
+    root = bundle({"f.py": """
+import importlib.util, sys
+def f(event):
+    spec = importlib.util.spec_from_file_location("f", __file__)
+    made = importlib.util.module_from_spec(spec)
+    names = [name for name in vars(made) if name not in ("__spec__", "__loader__")]
+    return [[name for name in names if name not in globals() or vars(made)[name] != globals()[name]],
+            [name for name in ("name", "origin", "cached", "has_location", "parent", "submodule_search_locations")
+             if getattr(spec, name) != getattr(__spec__, name)],
+            __loader__ is __spec__.loader, __loader__.get_source("f") == open(__file__).read()]
+"""})
+    assert group(root, "f.f").sandboxes[0].ready().call(0) == [[], [], True, True]
+
+
+def test_a_module_may_put_something_in_its_place(bundle, group):
+    root = bundle({"f.py": """
+import sys, types
+other = types.SimpleNamespace(f=lambda event: ["another", sys.modules[__name__] is other])
+sys.modules[__name__] = other
+"""})
+    assert group(root, "f.f").sandboxes[0].ready().call(0) == ["another", True]
+
+
 @pytest.mark.parametrize("files, handler, kind, words", [
     ({}, "f.f", "Runtime.ImportModuleError", "Unable to import module 'f': No module named 'f'"),
     ({"f.py": "import nowhere"}, "f.f", "Runtime.ImportModuleError", "No module named 'nowhere'"),
@@ -161,7 +186,7 @@ def test_context(serve):
     assert 0 < remaining <= 30_000
     assert sandbox.call(["c.get_remaining_time_in_millis()"], deadline_ms=5) == [0]
     first, second = sandbox.call(["c.log_stream_name"]), sandbox.call(["c.log_stream_name"])
-    assert first == second and "/[$LATEST]" in first[0]
+    assert first == second and re.fullmatch(r"20\d\d/[01]\d/[0-3]\d/\[\$LATEST\][0-9a-f]{32}", first[0])
     assert sandbox.call(["c.aws_request_id"], request_id="other") == ["other"]
     assert sandbox.call(["c.log('written')"]) == [None]
     assert sandbox.log() == "written"

@@ -233,12 +233,12 @@ def test_a_fork_in_a_signal_handler(serve):
         import os, signal
         copies = []
         def ring(*_):
-            if len(copies) < 20: copies.append(os.fork())
+            copies.append(os.fork())  # which the kernel begins anew when there is a signal meanwhile
+            if copies[-1] and len(copies) < 20: signal.setitimer(signal.ITIMER_REAL, 0.005)
         signal.signal(signal.SIGALRM, ring)
         def f(event):
-            if event == "start": signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+            if event == "start": signal.setitimer(signal.ITIMER_REAL, 0.005)
             if len(copies) < 20: return event
-            signal.setitimer(signal.ITIMER_REAL, 0)
             return [os.waitpid(pid, 0)[1] for pid in copies]
         """)
     assert sandbox.call("start") == "start"
@@ -247,6 +247,40 @@ def test_a_fork_in_a_signal_handler(serve):
         n += 1
         statuses = sandbox.call(n)
         assert statuses == n or set(statuses) <= {0, 256}  # those that were in f themselves see no children, and raise
+
+
+def test_a_handlers_fork_tells_the_modules_that_were_loaded_ahead(serve):
+    """What the clone of a sandbox need not tell: other random numbers, locks held by other threads, which are gone."""
+    sandbox = serve("""
+        import logging, os, random, threading
+        def f(event):
+            held, go_on, log = threading.Event(), threading.Event(), logging.StreamHandler()
+            def hold():
+                with log.lock:
+                    held.set()
+                    go_on.wait()
+            holder = threading.Thread(target=hold)
+            holder.start()
+            held.wait()
+            state, (out, into) = random.getstate(), os.pipe()
+            if os.fork() == 0:
+                told = [random.getstate() != state, log.lock.acquire(blocking=False), threading.active_count() == 1]
+                os.write(into, bytes(told))
+                os._exit(0)
+            go_on.set()
+            holder.join()
+            os.wait()
+            return [*os.read(out, 8), random.getstate() == state]
+        """)
+    assert sandbox.call(0) == [1, 1, 1, True]
+
+
+def test_the_main_thread_knows_its_number(serve):
+    sandbox = serve("""
+        import threading
+        def f(event): return threading.main_thread().native_id == threading.get_native_id()
+        """)
+    assert sandbox.call(0) is True
 
 
 def test_threads_run_on_between_invocations(serve):
