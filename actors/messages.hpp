@@ -153,6 +153,9 @@ struct worker_status {
   uint32_t busy = 0;
   uint32_t stopping = 0;
   uint32_t templates = 0;         ///< loaded handlers that sandboxes are copied from
+  uint32_t blanks = 0;            ///< sandboxes without a function yet
+  uint32_t zygotes = 0;           ///< with packages, besides the bare one
+  uint64_t zygote_bytes = 0;      ///< of those
   uint32_t waiting = 0;           ///< invocations in the queue
   uint64_t memory_used_bytes = 0; ///< the sandboxes' limits, or what they hold while they stand still
   uint64_t memory_budget_bytes = 0;
@@ -160,8 +163,8 @@ struct worker_status {
 
   template <class Inspector>
   friend typename Inspector::result_type inspect(Inspector& f, worker_status& x) {
-    return f(x.starting, x.idle, x.busy, x.stopping, x.templates, x.waiting, x.memory_used_bytes, x.memory_budget_bytes,
-             x.ready);
+    return f(x.starting, x.idle, x.busy, x.stopping, x.templates, x.blanks, x.zygotes, x.zygote_bytes, x.waiting,
+             x.memory_used_bytes, x.memory_budget_bytes, x.ready);
   }
 };
 

@@ -108,9 +108,10 @@ caf::error node::spawn_all(const fs::path& data_dir, std::shared_ptr<storage::da
       detached_.push_back(caf::actor_cast<caf::actor>(ledger_handle));
       return std::move(factory.error());
     }
+    parts_ = worker_settings_of(settings_);
+    parts_->ahead = (*factory)->gauges();
     const auto launching = system_.spawn<caf::detached>(launcher, std::move(*factory));
     detached_.insert(detached_.begin(), caf::actor_cast<caf::actor>(launching));
-    parts_ = worker_settings_of(settings_);
     parts_->io = &loop_.io();
     parts_->bundles = data_dir / "bundles";
     parts_->store = actors_.store;

@@ -266,6 +266,11 @@ worker_status status(const worker_state& st) {
   now.busy = st.pool.count(state::busy);
   now.stopping = st.pool.count(state::stopping);
   now.templates = st.pool.count(state::as_template);
+  if (const auto& ahead = st.settings.ahead) {
+    now.blanks = ahead->blank_sandboxes;
+    now.zygotes = ahead->zygotes;
+    now.zygote_bytes = ahead->zygote_bytes;
+  }
   now.waiting = st.pool.waiting();
   now.memory_used_bytes = st.pool.memory_used_bytes();
   now.memory_budget_bytes = st.settings.pool.memory_bytes;

@@ -16,6 +16,7 @@ struct worker_settings {
   launcher_actor launcher;
   ledger_actor ledger;
   accountant books;
+  std::shared_ptr<const handlers::factory_gauges> ahead; ///< of the launcher's factory; null: it tells nothing
   pool_settings pool;
   std::filesystem::path bundles; ///< where the store unpacks them; each is there whole or not at all
   std::chrono::milliseconds idle_timeout{600'000};

@@ -72,6 +72,8 @@ inline constexpr size_t sandboxes_max = 1000;            ///< a node
 inline constexpr size_t launches_in_flight_max = 24;     ///< sandboxes that may be starting at one time
 inline constexpr size_t blank_sandboxes_max = 256;       ///< sandboxes kept ready
 inline constexpr uint64_t blank_sandbox_bytes = 4 * mib; ///< what one counts in the memory budget
+inline constexpr uint64_t family_extra_bytes = 16 * mib; ///< of a template and its copies, besides what each may use
+inline constexpr auto template_unfit_time_max = 1s;      ///< with more than it was found fit with, after a copy
 inline constexpr size_t template_shells_ready = 4;       ///< for the next copies of each template
 /// Those that are ending included, whose places are free again for the worker but not yet for the machine.
 inline constexpr size_t sandbox_cells_max = sandboxes_max + blank_sandboxes_max + launches_in_flight_max;

@@ -44,6 +44,13 @@ void add_worker(exposition& out, const worker_status& worker) {
   out.sample({{"state", "stopping"}}, worker.stopping);
   out.family("troupe_templates", "gauge", "Processes that have loaded a handler and are copied for further sandboxes.");
   out.sample({}, worker.templates);
+  out.family("troupe_blank_sandboxes", "gauge", "Sandboxes made ahead, without a function yet.");
+  out.sample({}, worker.blanks);
+  out.family("troupe_zygotes", "gauge",
+             "Processes with packages loaded, besides the bare one, that sandboxes are cloned from.");
+  out.sample({}, worker.zygotes);
+  out.family("troupe_zygote_memory_bytes", "gauge", "What those hold, measured as each was made.");
+  out.sample({}, worker.zygote_bytes);
   out.family("troupe_memory_used_bytes", "gauge",
              "What sandboxes count for in the memory budget: their limits, or what they hold while they stand still.");
   out.sample({}, worker.memory_used_bytes);

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include <fcntl.h>
@@ -64,6 +65,13 @@ uint64_t read_number(const std::string& path) {
   return text ? number_in(*text) : 0;
 }
 
+size_t occurrences(std::string_view part, std::string_view text) {
+  size_t found = 0;
+  for (size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size()))
+    ++found;
+  return found;
+}
+
 bool is_v1(const cgroup_controller& place) noexcept {
   return place.version == cgroup_version::v1;
 }
@@ -107,20 +115,25 @@ cgroup_layout cgroup_layout::used_by(cgroup_entry how) const {
   return result;
 }
 
-cgroup_layout cgroup_layout::below(const std::string& path) const {
+cgroup_layout cgroup_layout::below(const cgroup_place& where) const {
   cgroup_layout result = *this;
   for (auto* each : {&result.memory, &result.pids, &result.cpu, &result.freezer, &result.late_freezer})
-    if (*each)
-      (*each)->root += path;
+    if (*each) {
+      const bool in_family = !where.family.empty() && *each == memory;
+      (*each)->root += "/" + where.parent + (in_family ? "/" + where.family : "") + "/" + std::to_string(where.slot);
+    }
   return result;
 }
 
 sandbox_cgroup::sandbox_cgroup(sandbox_cgroup&& other) noexcept
-  : places_{std::exchange(other.places_, {})}, how_{other.how_}, limited_to_mb_{other.limited_to_mb_} {}
+  : places_{std::exchange(other.places_, {})},
+    parent_{std::move(other.parent_)},
+    how_{other.how_},
+    limited_to_mb_{other.limited_to_mb_} {}
 
-caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, const std::string& parent,
-                                                   uint32_t slot, uint32_t owner, cgroup_entry how) {
-  sandbox_cgroup result{layout.used_by(how).below("/" + parent + "/" + std::to_string(slot)), how};
+caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, const cgroup_place& where,
+                                                   uint32_t owner, cgroup_entry how) {
+  sandbox_cgroup result{layout.used_by(how).below(where), where.parent, how};
   const auto& memory = result.places_.memory;
   const auto& pids = result.places_.pids;
   const auto& freezer = result.places_.freezer;
@@ -252,16 +265,11 @@ freezer sandbox_cgroup::open_freezer() const {
 
 bool sandbox_cgroup::holds(int pid) const {
   const auto text = read_small_file("/proc/" + std::to_string(pid) + "/cgroup").value_or("");
-  const auto hierarchies = places_.hierarchies();
-  if (hierarchies.empty())
-    return true;
-  // A line for each hierarchy ends with the path below its root, and that with the names of the node and of the slot.
-  const auto& directory = hierarchies.front().root;
-  const std::string end = directory.substr(directory.rfind('/', directory.rfind('/') - 1)) + "\n";
-  size_t found = 0;
-  for (size_t at = text.find(end); at != std::string::npos; at = text.find(end, at + end.size()))
-    ++found;
-  return found == hierarchies.size();
+  // A line for each hierarchy ends with the path below its root, and that with the names from the node's on.
+  std::map<std::string, size_t> ends;
+  for (const auto& directory : places_.hierarchies())
+    ++ends[directory.root.substr(directory.root.rfind("/" + parent_ + "/")) + "\n"];
+  return std::ranges::all_of(ends, [&text](const auto& end) { return occurrences(end.first, text) == end.second; });
 }
 
 uint64_t sandbox_cgroup::processes() const {

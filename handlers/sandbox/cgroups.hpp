@@ -1,5 +1,6 @@
 #pragma once
 
+#include "handlers/sandbox/family_cgroup.hpp"
 #include "handlers/sandbox/freezer.hpp"
 #include "handlers/sandbox/thaw_guard.hpp"
 #include "handlers/wire/unique_fd.hpp"
@@ -8,6 +9,7 @@
 #include <caf/expected.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +34,13 @@ enum class cgroup_entry : uint8_t {
   joining, ///< they join all of them
 };
 
+/// Where a sandbox's groups are.
+struct cgroup_place {
+  std::string parent; ///< a directory in each hierarchy
+  uint32_t slot = 0;
+  std::string family{}; ///< another directory below that, in the memory's hierarchy; empty: none
+};
+
 /// Where the controllers are: of the machine, or of one group. One that is missing is not used; whether that is
 /// allowed, others decide.
 struct cgroup_layout {
@@ -52,8 +61,8 @@ struct cgroup_layout {
   /// What a sandbox uses whose processes come in that way.
   cgroup_layout used_by(cgroup_entry how) const;
 
-  /// The directories with that path in the same hierarchies.
-  cgroup_layout below(const std::string& path) const;
+  /// The directories of that place in the same hierarchies.
+  cgroup_layout below(const cgroup_place& where) const;
 };
 
 /// Finds the controllers from the text of /proc/self/mountinfo.
@@ -100,10 +109,9 @@ struct sandbox_limits {
 /// time its processes must be gone.
 class sandbox_cgroup {
 public:
-  /// Makes it below the directory `parent` of the hierarchies, with a limit of processes and no others yet. `owner` is
-  /// the user who may make processes in it (v2).
-  static caf::expected<sandbox_cgroup> make(const cgroup_layout& layout, const std::string& parent, uint32_t slot,
-                                            uint32_t owner, cgroup_entry how = cgroup_entry::birth);
+  /// Makes it, with a limit of processes and no others yet. `owner` is the user who may make processes in it (v2).
+  static caf::expected<sandbox_cgroup> make(const cgroup_layout& layout, const cgroup_place& where, uint32_t owner,
+                                            cgroup_entry how = cgroup_entry::birth);
 
   sandbox_cgroup(sandbox_cgroup&& other) noexcept;
   sandbox_cgroup& operator=(sandbox_cgroup&&) = delete;
@@ -142,11 +150,13 @@ public:
   bool remove();
 
 private:
-  sandbox_cgroup(cgroup_layout places, cgroup_entry how) : places_{std::move(places)}, how_{how} {}
+  sandbox_cgroup(cgroup_layout places, std::string parent, cgroup_entry how)
+    : places_{std::move(places)}, parent_{std::move(parent)}, how_{how} {}
   caf::error limit_memory(uint64_t bytes);
   caf::error limit_cpu(uint32_t memory_mb);
 
   cgroup_layout places_; ///< empty once moved from, or removed
+  std::string parent_;
   cgroup_entry how_;
   uint32_t limited_to_mb_ = 0; ///< 0: not yet
 };
@@ -169,9 +179,11 @@ public:
   node_cgroup& operator=(node_cgroup&&) = delete;
   ~node_cgroup();
 
-  caf::expected<sandbox_cgroup> make_sandbox(uint32_t slot, cgroup_entry how = cgroup_entry::birth) const {
-    return sandbox_cgroup::make(layout_, settings_.name, slot, settings_.owner, how);
-  }
+  caf::expected<sandbox_cgroup> make_sandbox(uint32_t slot, cgroup_entry how = cgroup_entry::birth,
+                                             const family_cgroup* family = nullptr) const;
+
+  /// For a template and its copies; each needs another number.
+  caf::expected<std::shared_ptr<family_cgroup>> make_family(uint32_t number) const;
 
   /// A process may make others in this node's groups only when it is itself in one of them (v2).
   caf::error admit(int pid) const;
@@ -180,6 +192,7 @@ private:
   node_cgroup(cgroup_layout layout, node_cgroup_settings settings);
 
   caf::error prepare(const cgroup_controller& hierarchy);
+  std::string controllers_in(const cgroup_controller& hierarchy) const;
   caf::error limit_all() const;
 
   handed_on_controllers handed_on_; ///< in v2; goes last

@@ -143,19 +143,19 @@ caf::error zygote_factory::open_group(cell& place) {
   return {};
 }
 
-caf::expected<zygote_factory::cell> zygote_factory::make_cell(cgroup_entry how) {
+caf::expected<zygote_factory::cell> zygote_factory::make_cell(cgroup_entry how, std::shared_ptr<family_cgroup> family) {
   if (free_slots_.empty() && !ready_.empty()) { // for a shell, which takes none of those
     drop_oldest_ready();
   }
   if (free_slots_.empty())
     return make_error(errc::sandbox_failed, "the node has as many sandboxes as it can have");
   const uint32_t slot = free_slots_.back();
-  auto group = cgroup_.make_sandbox(slot, how);
+  auto group = cgroup_.make_sandbox(slot, how, family.get());
   if (!group)
     return group.error();
   if (auto err = group->limit({.memory_mb = limits::memory_mb_default})) // ahead, for most functions
     return err;
-  cell result{.slot = slot, .group = std::move(*group)};
+  cell result{.slot = slot, .family = std::move(family), .group = std::move(*group)};
   if (auto err = open_group(result))
     return err;
   free_slots_.pop_back();
@@ -224,6 +224,13 @@ void zygote_factory::keep_blanks(bool wanted) {
   }
   for (auto& [slot, home] : templates_)
     leave_shells(home);
+  tell_gauges();
+}
+
+void zygote_factory::tell_gauges() {
+  gauges_->blank_sandboxes = static_cast<uint32_t>(blanks_.size() + connected_.size());
+  gauges_->zygotes = static_cast<uint32_t>(packages_.count());
+  gauges_->zygote_bytes = packages_.memory_used();
 }
 
 preparation zygote_factory::prepare_one() {
@@ -231,6 +238,7 @@ preparation zygote_factory::prepare_one() {
   discard_dead_blanks();
   free_occupied();
   const auto result = try_to_prepare_one();
+  tell_gauges();
   if (result)
     return *result;
   spdlog::warn("preparing a sandbox failed: {}", what_of(result.error()));

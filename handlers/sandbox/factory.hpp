@@ -43,10 +43,12 @@ public:
   caf::error examine(const sandbox_process& loaded) override;
   void keep_blanks(bool wanted) override;
   preparation prepare_one() override;
+  std::shared_ptr<const factory_gauges> gauges() const override { return gauges_; }
 
 private:
   struct cell {
     uint32_t slot = 0;
+    std::shared_ptr<family_cgroup> family{}; ///< of a template and its copies; goes after the group
     sandbox_cgroup group;
     unique_fd birthplace{}; ///< this and `joins` are open while it is ready
     std::vector<unique_fd> joins{};
@@ -79,7 +81,8 @@ private:
     bool fit = false; ///< it may be copied
     bool copying = false;
     bool frozen = false;
-    bool ended = false; ///< it has been buried
+    std::optional<std::chrono::steady_clock::time_point> unfit_since{}; ///< which it may be while it makes a copy
+    bool ended = false;                                                 ///< it has been buried
   };
 
   /// A copy that a template is making: a tenant's code, for which nobody waits idly.
@@ -96,7 +99,8 @@ private:
   caf::error try_a_sandbox();
   caf::error ensure_zygote();
   static caf::error open_group(cell& place);
-  caf::expected<cell> make_cell(cgroup_entry how = cgroup_entry::birth);
+  caf::expected<cell> make_cell(cgroup_entry how = cgroup_entry::birth, std::shared_ptr<family_cgroup> family = {});
+  caf::expected<cell> make_family_cell(const template_home* around);
   caf::expected<cell> take_cell();
   void take_back(cell used);
   void drop(cell unused);
@@ -118,6 +122,7 @@ private:
   void discard_dead(blank dead);
   void discard_dead_blanks();
   size_t wanted_blanks() const;
+  void tell_gauges();
   caf::expected<preparation> try_to_prepare_one();
   caf::expected<preparation> tend();
   void discard(blank unused);
@@ -143,6 +148,9 @@ private:
   void let_go(uint32_t template_slot);
   void remove_if_unused(uint32_t template_slot);
   static cell take_first_shell(template_home& of);
+  static caf::error unfitness(const template_home& of);
+  static caf::error limit_family(const template_home& of);
+  bool is_still_fit(template_home& which);
   caf::expected<preparation> prepare_templates();
 
   // factory_copies.cpp
@@ -165,6 +173,7 @@ private:
   std::map<uint32_t, template_home> templates_;
   std::map<uint64_t, copy_under_way> copies_; ///< by the number of the launch
   uint64_t last_copy_ = 0;
+  uint32_t last_family_ = 0;
   std::deque<cell> ready_;
   std::deque<unique_fd> left_networks_;    ///< of sandboxes that have ended, of this zygote's user namespace
   std::list<cell> occupied_;               ///< somebody is still in the group
@@ -176,6 +185,7 @@ private:
   std::chrono::steady_clock::time_point egress_retry_;
   bool blanks_wanted_ = true;
   std::vector<uint32_t> free_slots_; ///< the lowest last
+  std::shared_ptr<factory_gauges> gauges_ = std::make_shared<factory_gauges>();
 };
 
 } // namespace troupe::handlers

@@ -91,13 +91,15 @@ caf::expected<unfinished_launch> zygote_factory::begin_copy(const sandbox_spec& 
     return failed("the template has ended");
   if (from.copying)
     return failed("it is making another copy");
-  auto begun = send_for_copy(from, spec);
+  ++from.sandboxes;
+  auto problem = limit_family(from);
+  auto begun = problem ? caf::expected<copy_under_way>{std::move(problem)} : send_for_copy(from, spec);
   if (!begun) {
+    --from.sandboxes;
     condemn(from);
     return begun.error();
   }
   from.copying = true;
-  ++from.sandboxes;
   copies_.emplace(++last_copy_, std::move(*begun));
   return unfinished_launch{last_copy_};
 }

@@ -329,6 +329,7 @@ caf::expected<sandbox_process> zygote_factory::launch_from_blank(const sandbox_s
     caf::error problem = taken ? give(*taken, spec, bundle->get()) : taken.error();
     if (!problem) {
       work_ahead();
+      tell_gauges();
       return hand_over(std::move(*taken), spec);
     }
     spdlog::error("launching a sandbox failed: {}", what_of(problem));

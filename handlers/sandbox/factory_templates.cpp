@@ -47,13 +47,23 @@ bool has_socket(const std::string& descriptors) {
 
 // -- shells ----------------------------------------------------------------------------------------------------------
 
+/// Of that template's family, or of a new one.
+caf::expected<zygote_factory::cell> zygote_factory::make_family_cell(const template_home* around) {
+  if (around != nullptr)
+    return make_cell(cgroup_entry::joining, around->place.family);
+  auto family = cgroup_.make_family(++last_family_);
+  if (!family)
+    return family.error();
+  return make_cell(cgroup_entry::joining, std::move(*family));
+}
+
 /// A shell for that function, inside a template's unless that is null.
 caf::expected<zygote_factory::cell> zygote_factory::make_shell(const sandbox_spec& spec, const template_home* around) {
   if (auto err = ensure_zygote())
     return err;
   if (around != nullptr && around->place.guard != zygote_->shared_keeper())
     return failed("the template belongs to a zygote that is gone");
-  auto place = make_cell(cgroup_entry::joining);
+  auto place = make_family_cell(around);
   if (!place)
     return place.error();
   auto sockets = make_sockets();
@@ -174,11 +184,14 @@ caf::expected<sandbox_process> zygote_factory::launch_template(const sandbox_spe
     return err;
   }
   sandbox_process result = describe(made);
-  templates_.emplace(result.slot, template_home{.place = std::move(made.place),
-                                                .process = open_process(result.pid),
-                                                .control = {"the template", std::move(made.ends.set_up),
-                                                            settings_.reply_time, control_channel::belief::none},
-                                                .of = spec});
+  const auto [home, added] =
+    templates_.emplace(result.slot, template_home{.place = std::move(made.place),
+                                                  .process = open_process(result.pid),
+                                                  .control = {"the template", std::move(made.ends.set_up),
+                                                              settings_.reply_time, control_channel::belief::none},
+                                                  .of = spec});
+  if (auto err = limit_family(home->second))
+    condemn(home->second); // it ends, and who waits for it loads the handler
   return result;
 }
 
@@ -186,13 +199,43 @@ caf::error zygote_factory::examine(const sandbox_process& loaded) {
   const auto found = templates_.find(loaded.slot);
   if (found == templates_.end())
     return failed("there is no such template");
-  const std::string process = "/proc/" + std::to_string(loaded.pid);
-  if (count_of(process + "/task") != 1 || found->second.place.group.processes() > threads_of_a_template)
+  if (auto unfit = unfitness(found->second))
+    return unfit;
+  found->second.fit = true;
+  return {};
+}
+
+/// What a copy would lack or share.
+caf::error zygote_factory::unfitness(const template_home& of) {
+  const std::string process = "/proc/" + std::to_string(of.place.pid);
+  if (count_of(process + "/task") != 1 || of.place.group.processes() > threads_of_a_template)
     return failed("it has started threads or processes");
   if (count_of(process + "/fd") > descriptors_of_a_template)
     return failed(has_socket(process + "/fd") ? "it has opened sockets" : "it holds files open");
-  found->second.fit = true;
   return {};
+}
+
+/// As much as all that are there may use, and the holders of shells.
+caf::error zygote_factory::limit_family(const template_home& of) {
+  const uint64_t each = uint64_t{of.of.memory_mb} * limits::mib;
+  return of.place.family->limit(each * (1 + of.sandboxes) + limits::family_extra_bytes);
+}
+
+/// Whether it is as it was when it was found fit. Just after a copy it need not be; but one that stays so holds what
+/// its copies had, such as sockets, and with them their networks.
+bool zygote_factory::is_still_fit(template_home& which) {
+  const auto unfit = unfitness(which);
+  const auto now = std::chrono::steady_clock::now();
+  if (!unfit) {
+    which.unfit_since.reset();
+    return true;
+  }
+  if (now - which.unfit_since.value_or(now) > limits::template_unfit_time_max) {
+    spdlog::error("a template of {} is ended: {}", which.of.function_name, what_of(unfit));
+    condemn(which);
+  }
+  which.unfit_since = which.unfit_since.value_or(now);
+  return false;
 }
 
 /// It cannot be copied any more, or has done what it must not: its bury will follow.
@@ -218,8 +261,15 @@ void zygote_factory::thaw_copies(uint32_t template_slot) {
 
 /// One of its sandboxes has gone.
 void zygote_factory::let_go(uint32_t template_slot) {
-  if (const auto found = templates_.find(template_slot); found != templates_.end())
-    --found->second.sandboxes;
+  if (const auto found = templates_.find(template_slot); found != templates_.end()) {
+    template_home& home = found->second;
+    --home.sandboxes;
+    if (const auto err = limit_family(home); err && !home.ended) {
+      spdlog::error("a template of {} is ended, it keeps memory of its copies: {}", home.of.function_name,
+                    what_of(err));
+      condemn(home);
+    }
+  }
   remove_if_unused(template_slot);
 }
 
@@ -249,6 +299,7 @@ void zygote_factory::remove_if_unused(uint32_t template_slot) {
 
 /// One thing, while nothing else waits: further shells for templates, and templates that stand still.
 caf::expected<preparation> zygote_factory::prepare_templates() {
+  auto result = preparation::full;
   for (auto& [slot, home] : templates_) {
     if (home.ended || home.control.lost() || !home.fit || home.copying)
       continue;
@@ -263,12 +314,15 @@ caf::expected<preparation> zygote_factory::prepare_templates() {
       home.shells.push_back(std::move(*made));
       return preparation::made;
     }
-    if (!home.frozen) {
+    if (home.frozen)
+      continue;
+    if (is_still_fit(home)) {
       home.frozen = home.place.group.open_freezer().freeze();
       return preparation::made;
     }
+    result = preparation::waiting;
   }
-  return preparation::full;
+  return result;
 }
 
 } // namespace troupe::handlers

@@ -132,11 +132,15 @@ bool wait_until_empty(const std::string& directory) {
   return true;
 }
 
+bool remove_groups_below(const std::string& directory);
+
 /// Removes a group once its processes have ended; those of a killed node are ending by themselves, except that v1 lets
 /// nobody end who stands still.
 bool remove_group(const std::string& directory) {
   if (::rmdir(directory.c_str()) == 0 || errno == ENOENT)
     return true;
+  if (!remove_groups_below(directory)) // a family's
+    return false;
   write_small_file(directory + "/freezer.state", "THAWED"); // only one of both is there, if any
   write_small_file(directory + "/cgroup.freeze", "0");
   return wait_until_empty(directory) && (::rmdir(directory.c_str()) == 0 || errno == ENOENT);
@@ -222,11 +226,7 @@ caf::error node_cgroup::prepare(const cgroup_controller& hierarchy) {
     return make_error(errc::not_supported, std::string{"making cgroups: "} + std::strerror(errno));
   if (hierarchy.version == cgroup_version::v1)
     return {};
-  std::string controllers;
-  for (const auto& [name, place] :
-       {std::pair{"memory", &layout_.memory}, std::pair{"pids", &layout_.pids}, std::pair{"cpu", &layout_.cpu}})
-    if (*place == hierarchy)
-      controllers += (controllers.empty() ? "" : " ") + std::string{name};
+  const std::string controllers = controllers_in(hierarchy);
   auto handed_on = handed_on_controllers::make(hierarchy.root, settings_.name + "-node", controllers);
   if (!handed_on)
     return handed_on.error();
@@ -237,6 +237,39 @@ caf::error node_cgroup::prepare(const cgroup_controller& hierarchy) {
       || ::chown((directory + "/cgroup.procs").c_str(), settings_.owner, settings_.owner) != 0)
     return make_error(errc::not_supported, std::string{"making the zygote's cgroup: "} + std::strerror(errno));
   return {};
+}
+
+/// The names of those that are used there.
+std::string node_cgroup::controllers_in(const cgroup_controller& hierarchy) const {
+  std::string result;
+  for (const auto& [name, place] :
+       {std::pair{"memory", &layout_.memory}, std::pair{"pids", &layout_.pids}, std::pair{"cpu", &layout_.cpu}})
+    if (*place == hierarchy)
+      result += (result.empty() ? "" : " ") + std::string{name};
+  return result;
+}
+
+caf::expected<sandbox_cgroup> node_cgroup::make_sandbox(uint32_t slot, cgroup_entry how,
+                                                        const family_cgroup* family) const {
+  return sandbox_cgroup::make(layout_, {settings_.name, slot, family != nullptr ? family->name() : ""}, settings_.owner,
+                              how);
+}
+
+caf::expected<std::shared_ptr<family_cgroup>> node_cgroup::make_family(uint32_t number) const {
+  const auto& memory = layout_.memory;
+  const bool v1 = memory && memory->version == cgroup_version::v1;
+  // Where v1 freezes and counts memory in one hierarchy, the guard has to find all who stand still side by side.
+  if (!memory || (v1 && (memory == layout_.freezer || memory == layout_.late_freezer)))
+    return std::make_shared<family_cgroup>("", "");
+  const std::string name = "family-" + std::to_string(number);
+  const std::string directory = memory->root + "/" + settings_.name + "/" + name;
+  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
+    return make_error(errc::sandbox_failed, std::string{"make a family's cgroup: "} + std::strerror(errno));
+  auto result = std::make_shared<family_cgroup>(name, directory);
+  if (!v1)
+    if (auto err = enable_below(directory, controllers_in(*memory)))
+      return err;
+  return result;
 }
 
 /// What all sandboxes may use together, whatever each may use by itself.

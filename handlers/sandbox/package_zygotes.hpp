@@ -34,6 +34,9 @@ public:
   /// Does the next thing that is to be done while nothing else waits. `bare` is the root of the tree.
   preparation tend(zygote_process& bare);
 
+  size_t count() const noexcept { return alive_.size(); }
+  uint64_t memory_used() const { return tree_.memory_used(); }
+
   /// Whether it is one of them, or the keeper that it lives under.
   bool knows(int pid) const;
 

@@ -7,6 +7,7 @@
 
 #include <caf/expected.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -113,6 +114,13 @@ struct unfinished_launch {
 
 using launch_progress = std::variant<sandbox_process, unfinished_launch>;
 
+/// What there is ahead of functions that may come. Written by the factory's thread, read by any.
+struct factory_gauges {
+  std::atomic<uint32_t> blank_sandboxes{0};
+  std::atomic<uint32_t> zygotes{0};      ///< with packages, besides the bare one
+  std::atomic<uint64_t> zygote_bytes{0}; ///< of those, measured as each was made
+};
+
 /// Owns the zygote process and everything prepared for sandboxes. Blocking; used by one thread (the launcher actor's).
 class sandbox_factory {
 public:
@@ -143,6 +151,8 @@ public:
 
   /// Fills the pools of blank sandboxes and their parts by one. To be called while nothing else waits.
   virtual preparation prepare_one() = 0;
+
+  virtual std::shared_ptr<const factory_gauges> gauges() const = 0;
 };
 
 /// Checks the machine for what sandboxes need and starts the zygote; the pools are empty. Fails with not_supported,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients import ROLE, boto3_client, invoke, zip_of
+from clients import ROLE, boto3_client, invoke, metric, zip_of
 from node import wait_until
 
 # Each import of it takes its time and leaves another mark: functions with the same mark share one import.
@@ -51,6 +51,12 @@ def test_after_some_cold_starts_an_import_is_not_paid_again(node):
     wait_until(lambda: "a zygote with slow is ready" in node.log_text(), "there is a zygote with the package", 30)
     marks = {cold(node, name, USER) for name in ("user", "user", "another")}
     assert len(marks) == 1
+    assert metric(node, "troupe_zygotes") == 1
+    assert metric(node, "troupe_zygote_memory_bytes") > 100_000
+
+
+def test_blank_sandboxes_are_counted(node):
+    wait_until(lambda: metric(node, "troupe_blank_sandboxes") > 0, "there are blank ones")
 
 
 def test_layers_come_before_the_packages_of_the_system(node):

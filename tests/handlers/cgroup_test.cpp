@@ -188,6 +188,55 @@ CAF_TEST(controllers of v2 are handed on by a process that is not in the way and
   CAF_CHECK(fs::remove(group));
 }
 
+CAF_TEST(a family has one limit around those of its members and goes with the last of them) {
+  const auto layout = machine_layout();
+  const bool v1 = layout.memory->version == cgroup_version::v1;
+  auto node = node_cgroup::make(layout, {.name = group_name(), .memory_bytes = 1 << 30});
+  CAF_REQUIRE(node);
+  auto family = node->make_family(1);
+  CAF_REQUIRE(family);
+  const auto directory = fs::path{layout.memory->root} / group_name() / "family-1";
+  const auto limit = [&] {
+    return read_small_file(directory / (v1 ? "memory.limit_in_bytes" : "memory.max")).value_or("");
+  };
+  {
+    auto member = node->make_sandbox(3, cgroup_entry::joining, family->get());
+    CAF_REQUIRE(member);
+    CAF_CHECK(fs::exists(directory / "3"));
+    CAF_CHECK(fs::exists(fs::path{layout.pids->root} / group_name() / "3") == v1);
+    for (const uint64_t mib : {256, 384, 128}) {
+      CAF_CHECK_EQUAL((*family)->limit(mib << 20), caf::error{});
+      CAF_CHECK_EQUAL(limit(), std::to_string(mib << 20) + "\n");
+    }
+    const pid_t inside = ::fork();
+    if (inside == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    CAF_CHECK(!member->holds(inside));
+    auto joins = member->open_joins();
+    CAF_REQUIRE(joins);
+    const auto text = std::to_string(inside);
+    for (const auto& join : *joins)
+      CAF_CHECK_EQUAL(::write(join.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    CAF_CHECK(member->holds(inside));
+    ::kill(inside, SIGKILL);
+    ::waitpid(inside, nullptr, 0);
+  }
+  CAF_CHECK(fs::exists(directory));
+  family->reset();
+  CAF_CHECK(!fs::exists(directory));
+}
+
+CAF_TEST(what a killed node has left of a family goes at the next start) {
+  const auto layout = machine_layout();
+  const auto directory = fs::path{layout.memory->root} / group_name() / "family-7";
+  fs::create_directories(directory / "3");
+  auto node = node_cgroup::make(layout, {.name = group_name(), .memory_bytes = 1 << 30});
+  CAF_CHECK(node);
+  CAF_CHECK(!fs::exists(directory));
+}
+
 CAF_TEST(groups are made with limits and go with their objects) {
   const auto layout = machine_layout();
   const fs::path directory = fs::path{layout.pids->root} / group_name();

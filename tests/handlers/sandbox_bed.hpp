@@ -244,8 +244,9 @@ public:
 /// A file of a sandbox's cgroup, from whichever hierarchy has it.
 inline std::string cell_file(const bed& test, uint32_t slot, const std::string& file) {
   for (const auto& path : cgroups_of(test.settings.cgroup_name))
-    if (fs::exists(path / std::to_string(slot) / file))
-      return text_of(path / std::to_string(slot) / file);
+    for (const auto& each : fs::recursive_directory_iterator{path}) // or in a family's
+      if (each.path().filename() == std::to_string(slot) && fs::exists(each.path() / file))
+        return text_of(each.path() / file);
   return {};
 }
 

@@ -2,7 +2,10 @@
 
 #include "tests/handlers/sandbox_bed.hpp"
 
+#include <cctype>
 #include <list>
+#include <set>
+#include <string>
 
 /// What the suites about templates share: one template at a time, and copies of it.
 namespace sandbox_bed {
@@ -62,13 +65,24 @@ struct templates : open_bed {
 
   /// Sandboxes, blanks and shells that the machine has groups for.
   long cells() const {
-    const auto group = cgroups_of(settings.cgroup_name).at(0);
-    return std::count_if(fs::directory_iterator{group}, {}, [](const auto& each) { return each.is_directory(); });
+    std::set<std::string> names;
+    for (const auto& group : cgroups_of(settings.cgroup_name))
+      for (const auto& each : fs::recursive_directory_iterator{group})
+        if (const auto name = each.path().filename().string(); each.is_directory() && std::isdigit(name.front()) != 0)
+          names.insert(name);
+    return static_cast<long>(names.size());
   }
 
   bool has_group(uint32_t slot) const {
-    return std::ranges::any_of(cgroups_of(settings.cgroup_name),
-                               [&](const auto& each) { return fs::exists(each / std::to_string(slot)); });
+    const auto is_its_own = [name = std::to_string(slot)](const auto& each) { return each.path().filename() == name; };
+    return std::ranges::any_of(cgroups_of(settings.cgroup_name), [&](const auto& group) {
+      return std::ranges::any_of(fs::recursive_directory_iterator{group}, is_its_own);
+    });
+  }
+
+  bool stands_still(const sandbox_process& which) const {
+    return cell_file(*this, which.slot, "freezer.state") == "FROZEN\n"
+        || cell_file(*this, which.slot, "cgroup.events").find("frozen 1") != std::string::npos;
   }
 
   std::list<sandbox_process> processes;

@@ -176,14 +176,10 @@ CAF_TEST(a copy stands still and goes on) {
            "        time.sleep(0.001)\n"
            "threading.Thread(target=count, daemon=True).start()\n");
   CAF_REQUIRE(one.standstill.freeze());
-  const auto state = [&] {
-    return cell_file(*this, one.slot, "freezer.state") + cell_file(*this, one.slot, "cgroup.events");
-  };
   const auto until = std::chrono::steady_clock::now() + 20s;
-  while (state() != "FROZEN\n" && state().find("frozen 1") == std::string::npos
-         && std::chrono::steady_clock::now() < until)
+  while (!stands_still(one) && std::chrono::steady_clock::now() < until)
     continue;
-  CAF_CHECK(state() == "FROZEN\n" || state().find("frozen 1") != std::string::npos);
+  CAF_CHECK(stands_still(one));
   CAF_REQUIRE(one.standstill.thaw());
   CAF_CHECK_EQUAL(run(one, "result = 5"), "5");
 }

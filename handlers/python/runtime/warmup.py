@@ -17,12 +17,13 @@ _folder = ""  # where rehearsal.py is
 
 
 def rehearse():
-    """All that a sandbox does with its function before it is ready. Of the environment that leaves nothing which is not
-    overwritten by the function's."""
+    """All that a sandbox does with its function before it is ready. What is left of that in the environment, the
+    function's own values replace."""
     troupe_boot.prepare_process("rehearsal.handler", "rehearsal", "$LATEST", 128, _folder, {})
     troupe_loading.load("rehearsal.handler", _folder)
     sys.path.remove(_folder)
     del sys.modules["rehearsal"]
+    os.chdir("/")
 
 
 def _run():
@@ -39,10 +40,9 @@ def in_zygote(folder):
     """With the handler rehearsal.handler of that folder. Leaves the process as it was."""
     global _folder
     _folder = folder
-    environment, directory, function = dict(os.environ), os.getcwd(), troupe_context.function
+    environment, function = dict(os.environ), troupe_context.function
     for _ in range(_rounds_to_specialise):
         _run()
-    os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
     troupe_context.function = function
