@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "handlers/python/embedded_modules.hpp"
-#include "handlers/python/fork_hooks.hpp"
 #include "handlers/python/handler_loop.hpp"
 #include "handlers/python/host_module.hpp"
 
@@ -182,12 +181,8 @@ void start_interpreter(const std::vector<std::string>& layers, const std::string
   call("gc", "disable"); // until it is all there: freed gaps would be filled, and copied, in every child
   extend_path(layers);
   write_whole_lines();
-  if (!begin_quiet_hooks())
-    give_up("hooks of forks");
   for (const char* module : preloaded)
     import(module);
-  if (!end_quiet_hooks())
-    give_up("hooks of forks");
   add_exit_builtins();
   import_embedded_modules();
   call("troupe_boot", "prepare_zygote");
@@ -198,6 +193,18 @@ void start_interpreter(const std::vector<std::string>& layers, const std::string
     warm_up(rehearsal);
   call("troupe_loading", "remember_imports");
   freeze();
+}
+
+void before_fork() {
+  PyOS_BeforeFork();
+}
+
+void after_fork_parent() {
+  PyOS_AfterFork_Parent();
+}
+
+void after_fork_child() {
+  PyOS_AfterFork_Child();
 }
 
 bool rehearse() {

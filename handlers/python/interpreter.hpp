@@ -37,8 +37,19 @@ struct imported_packages {
 /// In a zygote that is to have them: imports packages, and freezes the garbage collector's view of them.
 imported_packages import_packages(const std::vector<std::string>& names);
 
-/// In a child, after after_fork_child (fork_hooks.hpp) and before anything else of Python's: renews the random state of
-/// what was loaded before it was cloned. False, with the error printed, when that raised something.
+/// Around a clone, as os.fork() does it: `before_fork` in the parent, then `after_fork_parent` there (also when the
+/// clone failed) and `after_fork_child` in the child, before anything else of Python's. The child must have a correct
+/// thread id (glibc caches it; a raw clone leaves the parent's).
+///
+/// Where nothing but start_interpreter has run, a clone can do without: locks are for a process that has had a second
+/// thread, and of the modules that it imports only `random` has something to renew, which `reseed` does. What all that
+/// runs costs a child 150 pages.
+void before_fork();
+void after_fork_parent();
+void after_fork_child();
+
+/// In a child, before anything else of Python's but that: renews the random state of what was loaded before it was
+/// cloned. False, with the error printed, when that raised something.
 bool reseed();
 
 /// In a child, before it is known what it will serve: runs what loading and calling a handler runs, so that the pages

@@ -1,6 +1,5 @@
 #include "handlers/python/template.hpp"
 
-#include "handlers/python/fork_hooks.hpp"
 #include "handlers/python/interpreter.hpp"
 #include "handlers/python/telling.hpp"
 #include "handlers/sandbox/cage.hpp"

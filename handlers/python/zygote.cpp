@@ -1,7 +1,6 @@
 #include "handlers/python/zygote.hpp"
 
 #include "config/limits.hpp"
-#include "handlers/python/fork_hooks.hpp"
 #include "handlers/python/interpreter.hpp"
 #include "handlers/python/telling.hpp"
 #include "handlers/python/template.hpp"
@@ -105,6 +104,7 @@ private:
   std::vector<unique_fd> networks_; ///< made ahead
   std::vector<unique_fd> tmps_;     ///< the same
   std::string unused_network_;      ///< what one reads like that nobody has used
+  bool has_packages_ = false;       ///< which may have asked to be told of forks
 };
 
 void zygote::serve_node() {
@@ -182,7 +182,8 @@ void zygote::launch(const zygote_request& request, const std::vector<unique_fd>&
   const excursion away{*this};
   const unique_fd made = enter_network(request.has_network ? &fds[launch_fd::first_other] : nullptr);
   unique_fd pidfd;
-  before_fork();
+  if (has_packages_)
+    before_fork();
   const int birthplace = request.has_birthplace ? fds[launch_fd::first_other + others_of(request) - 1].get() : -1;
   const pid_t pid = clone_sibling(sandbox_namespaces(), birthplace, pidfd);
   if (pid == 0)
@@ -201,7 +202,8 @@ void zygote::launch(const zygote_request& request, const std::vector<unique_fd>&
   } catch (const std::system_error& error) {
     tell_failure(control_fd, error, pidfd ? child : std::span<const int>{}); // the child ends at the barrier
   }
-  after_fork_parent();
+  if (has_packages_)
+    after_fork_parent();
 }
 
 /// No Python in this: the holder of a shell never runs any.
@@ -263,6 +265,7 @@ void zygote::take_packages(int control, barrier& gate) noexcept {
   if (!packages)
     ::_exit(0); // the node is gone
   const auto begin = std::chrono::steady_clock::now();
+  has_packages_ = true;
   auto [failure, culprit, loaded] = import_packages(*packages);
   const auto time = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
   const auto report = encode(growth_report{.failure = std::move(failure),
@@ -285,7 +288,8 @@ void zygote::run_child(const zygote_request& request, const std::vector<unique_f
               .tmp = tmp,
               .cgroups = cgroups.all()});
   ::prctl(PR_SET_NAME, "troupe-sandbox");
-  after_fork_child();
+  if (has_packages_)
+    after_fork_child();
   if (!reseed())
     give_up("make random numbers of its own");
   if (request.rehearse && !launch_waits(cage_set_up) && !rehearse())

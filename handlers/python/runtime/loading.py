@@ -35,29 +35,29 @@ def _give_way(entries, task_root):
             del sys.modules[loaded]
 
 
-class _SourceLoader(SourceFileLoader):
-    """Of a file that has no bytecode beside it: none is looked for."""
-
-    def get_code(self, fullname):
-        path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
-
-
 def _load_source(name, folder):
     """The module that importlib makes of a source file, without the small functions by which it does so: each of them
-    copies pages of a new sandbox."""
+    copies pages of a new sandbox. No bytecode is looked for. OSError when there is no such file."""
     path = f"{folder}/{name}.py"
-    spec = ModuleSpec(name, _SourceLoader(name, path), origin=path)
+    loader = SourceFileLoader(name, path)
+    code = loader.source_to_code(loader.get_data(path), path)
+    spec = ModuleSpec(name, loader, origin=path)
     spec.cached = f"{folder}/__pycache__/{name}.{sys.implementation.cache_tag}.pyc"
     spec.has_location = True
     module = types.ModuleType(name)
-    module.__spec__, module.__loader__, module.__package__ = spec, spec.loader, ""
+    module.__spec__, module.__loader__, module.__package__ = spec, loader, ""
     module.__file__, module.__cached__ = path, spec.cached
+    return code, module
+
+
+def _run(code, module):
+    """As importlib does it; what has taken the module's place in sys.modules meanwhile is the module."""
+    name, spec = module.__name__, module.__spec__
     spec._initializing = True
     sys.modules[name] = module
     try:
-        exec(spec.loader.get_code(name), module.__dict__)
-        return sys.modules[name]  # where the module may have put something else
+        exec(code, module.__dict__)
+        return sys.modules[name]
     except BaseException:
         sys.modules.pop(name, None)
         raise
@@ -68,11 +68,13 @@ def _load_source(name, folder):
 def _import(name, entries, task_root):
     """What importlib does, by the short way where nothing else can be meant than the one source file of that name."""
     alike = [entry for entry in entries if entry.partition(".")[0] in (name, "__pycache__")]
-    path = f"{task_root}/{name}.py"
-    plain = alike == [name + ".py"] and os.path.isfile(path)
-    if not plain or name in sys.modules or name in sys.builtin_module_names or is_frozen(name):
+    if alike != [name + ".py"] or name in sys.modules or name in sys.builtin_module_names or is_frozen(name):
         return importlib.import_module(name)
-    return _load_source(name, task_root)
+    try:
+        code, module = _load_source(name, task_root)
+    except OSError:  # a directory of that name
+        return importlib.import_module(name)
+    return _run(code, module)
 
 
 def takes_context(handler, bound=0):

@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "handlers/python/fork_hooks.hpp"
 #include "handlers/python/interpreter.hpp"
 
 namespace {
@@ -42,13 +41,9 @@ void close_all(const std::vector<channel_fds>& channels, int kept) {
 
 pid_t start_child(const troupe::python::handler_spec& spec, const std::string& task_root, channel_fds channel,
                   const std::vector<channel_fds>& channels) {
-  troupe::python::before_fork();
   const auto pid = ::fork();
-  if (pid != 0) {
-    troupe::python::after_fork_parent();
+  if (pid != 0)
     return pid;
-  }
-  troupe::python::after_fork_child();
   if (!troupe::python::reseed())
     std::exit(1);
   close_all(channels, channel.events);
