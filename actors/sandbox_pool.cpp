@@ -9,6 +9,9 @@ namespace {
 /// What a run is expected to take while nothing is known.
 constexpr std::chrono::nanoseconds unknown_run = std::chrono::milliseconds{1};
 
+/// Times `launches_max`: all that may be starting, those that load for long included.
+constexpr uint32_t launches_slow_max = 4;
+
 } // namespace
 
 // -- what happens ----------------------------------------------------------------------------------------------------
@@ -264,6 +267,8 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
 bool sandbox_pool::may_launch(time_point now) const noexcept {
   if (count(state::starting) < settings_.launches_max)
     return true;
+  if (count(state::starting) >= settings_.launches_max * launches_slow_max)
+    return false;
   const auto counts = [&](const sandbox& s) {
     return s.now == state::starting && now - s.since < settings_.launch_time;
   };

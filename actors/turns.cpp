@@ -1,5 +1,6 @@
 #include "actors/turns.hpp"
 
+#include <algorithm>
 #include <functional>
 
 namespace troupe {
@@ -23,7 +24,7 @@ turns::queue& turns::take_lane() noexcept {
   while (!round_.empty() && round_.front().waiting.empty())
     round_.pop_front();
   const bool newcomer = !new_.empty() && (round_.empty() || newcomers_in_a_row_ < newcomers_max);
-  newcomers_in_a_row_ = newcomer ? newcomers_in_a_row_ + 1 : 0;
+  newcomers_in_a_row_ = newcomer ? std::min(newcomers_in_a_row_ + 1, newcomers_max) : 0;
   auto& from = newcomer ? new_ : round_;
   auto& its = from.front();
   from.pop_front();

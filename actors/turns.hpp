@@ -21,10 +21,10 @@ protected:
 
 /// Who goes next on the io thread: tenants take turns (round robin), and what one of them brings goes in the order in
 /// which it came. Who has brought nothing since the last round goes before those who always have something waiting,
-/// once, as new flows do in FQ-CoDel (RFC 8290); so a tenant that asks once in a while waits for the turn that is going
-/// on, and for no other tenant's, however much they have brought at one time. Tenants are told apart by lanes, of which
-/// there is a fixed number (stochastic fair queueing): nothing is kept of a tenant, and two that share a lane by chance
-/// share its turns. Pure; not thread-safe.
+/// once, as new flows do in FQ-CoDel (RFC 8290); so what comes once in a while waits for the turn that is going on and
+/// for others like it, however much else there is. Tenants are told apart by lanes, of which there is a fixed number
+/// (stochastic fair queueing): nothing is kept of a tenant, and two that share a lane by chance share its turns. Pure;
+/// not thread-safe.
 class turns {
 public:
   using lane = uint16_t;

@@ -43,7 +43,7 @@ imported_packages import_packages(const std::vector<std::string>& names);
 ///
 /// Where nothing but start_interpreter has run, a clone can do without: locks are for a process that has had a second
 /// thread, and of the modules that it imports only `random` has something to renew, which `reseed` does. What all that
-/// runs costs a child 150 pages.
+/// runs costs a child some 140 pages.
 void before_fork();
 void after_fork_parent();
 void after_fork_child();

@@ -2,6 +2,7 @@
 
 #include "config/errc.hpp"
 #include "config/limits.hpp"
+#include "handlers/sandbox/cpu_share.hpp"
 #include "handlers/sandbox/small_file.hpp"
 
 #include <spdlog/spdlog.h>
@@ -150,6 +151,9 @@ caf::expected<sandbox_cgroup> sandbox_cgroup::make(const cgroup_layout& layout, 
     if (auto err = write_if_there(memory->root + "/memory.kmem.tcp.limit_in_bytes",
                                   std::to_string(limits::tcp_buffer_bytes_max), "limit the buffers of TCP"))
       return err;
+  if (memory && is_v1(*memory)) // or a limit that falls would send pages to the disk while the launcher waits
+    if (auto err = write_if_there(memory->root + "/memory.swappiness", "0", "keep memory from being swapped"))
+      return err;
   if (memory && !is_v1(*memory)) // a sandbox that has lost one process to its limit is lost
     if (auto err = write_if_there(memory->root + "/memory.oom.group", "1", "bind the cgroup's fate"))
       return err;
@@ -207,16 +211,14 @@ caf::error sandbox_cgroup::limit_cpu(uint32_t memory_mb) {
     return {};
   const uint64_t cores = (memory_mb + limits::memory_mb_a_core - 1) / limits::memory_mb_a_core;
   const std::string quota = std::to_string(cores * cpu_period_us);
-  const auto share_of = [memory_mb](uint64_t full, uint64_t least, uint64_t most) {
-    return std::to_string(std::clamp(full * memory_mb / limits::memory_mb_a_core, least, most));
-  };
   const std::string& directory = places_.cpu->root;
   if (!is_v1(*places_.cpu)) {
-    if (auto err = write_setting(directory + "/cpu.weight", share_of(100, 1, 10'000), "weigh the CPU"))
+    if (auto err =
+          write_setting(directory + "/cpu.weight", std::to_string(cpu_share::of_v2(memory_mb)), "weigh the CPU"))
       return err;
     return write_if_there(directory + "/cpu.max", quota + " " + std::to_string(cpu_period_us), "limit the CPU");
   }
-  if (auto err = write_setting(directory + "/cpu.shares", share_of(1024, 2, 262'144), "weigh the CPU"))
+  if (auto err = write_setting(directory + "/cpu.shares", std::to_string(cpu_share::of_v1(memory_mb)), "weigh the CPU"))
     return err;
   return write_if_there(directory + "/cpu.cfs_quota_us", quota, "limit the CPU");
 }

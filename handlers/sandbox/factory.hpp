@@ -81,8 +81,10 @@ private:
     bool fit = false; ///< it may be copied
     bool copying = false;
     bool frozen = false;
-    std::optional<std::chrono::steady_clock::time_point> unfit_since{}; ///< which it may be while it makes a copy
-    bool ended = false;                                                 ///< it has been buried
+    std::vector<std::string> descriptors{};              ///< by their names, when it was found fit
+    std::chrono::steady_clock::time_point unfit_since{}; ///< which it may be just after a copy
+    int unfit_looks = 0;                                 ///< in a row
+    bool ended = false;                                  ///< it has been buried
   };
 
   /// A copy that a template is making: a tenant's code, for which nobody waits idly.
@@ -148,6 +150,7 @@ private:
   void let_go(uint32_t template_slot);
   void remove_if_unused(uint32_t template_slot);
   static cell take_first_shell(template_home& of);
+  static bool has_company(const template_home& of);
   static caf::error unfitness(const template_home& of);
   static caf::error limit_family(const template_home& of);
   bool is_still_fit(template_home& which);

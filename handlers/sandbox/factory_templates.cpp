@@ -26,21 +26,34 @@ caf::error failed(const std::string& what) {
 }
 
 /// Descriptors of a loaded handler's process: /dev/null, twice the log, the set-up socket and its channel.
-constexpr long descriptors_of_a_template = 6;
+constexpr size_t descriptors_of_a_template = 6;
+/// In a row: some may have come just after a copy each.
+constexpr int unfit_looks_max = 20;
 /// Threads of a template's shell: the holder's and its own.
 constexpr uint64_t threads_of_a_template = 2;
+
+std::string process_of(int pid) {
+  return "/proc/" + std::to_string(pid);
+}
 
 long count_of(const std::string& directory) {
   std::error_code error;
   return std::distance(fs::directory_iterator{directory, error}, fs::directory_iterator{});
 }
 
-bool has_socket(const std::string& descriptors) {
+/// What a process has open, by names that tell one socket or pipe from another.
+std::vector<std::string> descriptors_of(const std::string& process) {
   std::error_code error;
-  long sockets = 0;
-  for (const auto& entry : fs::directory_iterator{descriptors, error})
-    sockets += fs::read_symlink(entry.path(), error).string().starts_with("socket:") ? 1 : 0;
-  return sockets > 1; // one is ours
+  std::vector<std::string> result;
+  for (const auto& entry : fs::directory_iterator{process + "/fd", error})
+    result.push_back(fs::read_symlink(entry.path(), error).string());
+  std::ranges::sort(result);
+  return result;
+}
+
+bool has_socket(const std::vector<std::string>& descriptors) {
+  const auto is_socket = [](const std::string& name) { return name.starts_with("socket:"); };
+  return std::ranges::count_if(descriptors, is_socket) > 1; // one is ours
 }
 
 } // namespace
@@ -199,42 +212,54 @@ caf::error zygote_factory::examine(const sandbox_process& loaded) {
   const auto found = templates_.find(loaded.slot);
   if (found == templates_.end())
     return failed("there is no such template");
-  if (auto unfit = unfitness(found->second))
-    return unfit;
-  found->second.fit = true;
-  return {};
-}
-
-/// What a copy would lack or share.
-caf::error zygote_factory::unfitness(const template_home& of) {
-  const std::string process = "/proc/" + std::to_string(of.place.pid);
-  if (count_of(process + "/task") != 1 || of.place.group.processes() > threads_of_a_template)
+  template_home& home = found->second;
+  if (has_company(home))
     return failed("it has started threads or processes");
-  if (count_of(process + "/fd") > descriptors_of_a_template)
-    return failed(has_socket(process + "/fd") ? "it has opened sockets" : "it holds files open");
+  home.descriptors = descriptors_of(process_of(home.place.pid));
+  if (has_socket(home.descriptors))
+    return failed("it has opened sockets");
+  if (home.descriptors.size() > descriptors_of_a_template)
+    return failed("it holds files open");
+  home.fit = true;
   return {};
 }
 
-/// As much as all that are there may use, and the holders of shells.
+/// A copy would lack it.
+bool zygote_factory::has_company(const template_home& of) {
+  return count_of(process_of(of.place.pid) + "/task") != 1 || of.place.group.processes() > threads_of_a_template;
+}
+
+/// What has become of one that was found fit, or nothing.
+caf::error zygote_factory::unfitness(const template_home& of) {
+  if (has_company(of) || !of.place.group.holds(of.place.pid))
+    return failed("it has started threads or processes");
+  if (descriptors_of(process_of(of.place.pid)) != of.descriptors)
+    return failed("it holds files or sockets open");
+  if (wait_readable(of.control.socket(), std::chrono::milliseconds{0}))
+    return failed("it sends what nobody has asked for");
+  return {};
+}
+
+/// As much as all that are there may use.
 caf::error zygote_factory::limit_family(const template_home& of) {
-  const uint64_t each = uint64_t{of.of.memory_mb} * limits::mib;
-  return of.place.family->limit(each * (1 + of.sandboxes) + limits::family_extra_bytes);
+  return of.place.family->limit(of.of.memory_mb, 1 + of.sandboxes);
 }
 
 /// Whether it is as it was when it was found fit. Just after a copy it need not be; but one that stays so holds what
 /// its copies had, such as sockets, and with them their networks.
 bool zygote_factory::is_still_fit(template_home& which) {
   const auto unfit = unfitness(which);
-  const auto now = std::chrono::steady_clock::now();
   if (!unfit) {
-    which.unfit_since.reset();
+    which.unfit_looks = 0;
     return true;
   }
-  if (now - which.unfit_since.value_or(now) > limits::template_unfit_time_max) {
+  const auto now = std::chrono::steady_clock::now();
+  if (++which.unfit_looks == 1)
+    which.unfit_since = now;
+  if (which.unfit_looks >= unfit_looks_max && now - which.unfit_since > limits::template_unfit_time_max) {
     spdlog::error("a template of {} is ended: {}", which.of.function_name, what_of(unfit));
     condemn(which);
   }
-  which.unfit_since = which.unfit_since.value_or(now);
   return false;
 }
 
@@ -297,30 +322,32 @@ void zygote_factory::remove_if_unused(uint32_t template_slot) {
   free_occupied();
 }
 
-/// One thing, while nothing else waits: further shells for templates, and templates that stand still.
+/// One thing, while nothing else waits: templates that stand still, and further shells inside of those, whose code
+/// cannot disturb that then.
 caf::expected<preparation> zygote_factory::prepare_templates() {
   auto result = preparation::full;
   for (auto& [slot, home] : templates_) {
     if (home.ended || home.control.lost() || !home.fit || home.copying)
       continue;
-    // Numbers that are left are for sandboxes that somebody waits for.
-    const bool slots_to_spare = free_slots_.size() > limits::launches_in_flight_max + limits::blank_sandboxes_max / 2;
-    if (blanks_wanted_ && slots_to_spare && home.shells.size() < limits::template_shells_ready) {
-      auto made = make_shell(home.of, &home);
-      if (!made) {
-        condemn(home);
-        return made.error();
-      }
-      home.shells.push_back(std::move(*made));
-      return preparation::made;
-    }
-    if (home.frozen)
+    if (!home.frozen && !is_still_fit(home)) {
+      result = preparation::waiting;
       continue;
-    if (is_still_fit(home)) {
+    }
+    if (!home.frozen) {
       home.frozen = home.place.group.open_freezer().freeze();
       return preparation::made;
     }
-    result = preparation::waiting;
+    // Numbers that are left are for sandboxes that somebody waits for.
+    const bool slots_to_spare = free_slots_.size() > limits::launches_in_flight_max + limits::blank_sandboxes_max / 2;
+    if (!blanks_wanted_ || !slots_to_spare || home.shells.size() >= limits::template_shells_ready)
+      continue;
+    auto made = make_shell(home.of, &home);
+    if (!made) {
+      condemn(home);
+      return made.error();
+    }
+    home.shells.push_back(std::move(*made));
+    return preparation::made;
   }
   return result;
 }

@@ -2,6 +2,7 @@
 
 #include <caf/error.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -22,16 +23,18 @@ public:
   /// The directory's, below the node's; empty: there is none.
   const std::string& name() const noexcept { return name_; }
 
-  /// Memory and swap of all in it together. Files that were read are given back for that. Fails with sandbox_failed
-  /// when more is in use than that: v1 leaves it so, v2 kills processes of the family.
-  caf::error limit(uint64_t bytes);
+  /// Lets all in it have as much together as that many sandboxes of `memory_mb` each, and a little for the holders of
+  /// shells. Files that were read are given back for that. Fails with sandbox_failed, and leaves the limit as it was,
+  /// when more memory is in use.
+  caf::error limit(uint32_t memory_mb, size_t sandboxes);
 
 private:
-  caf::error write(const char* file, uint64_t bytes) const;
+  caf::error write(const char* file, uint64_t value) const;
+  caf::error make_do_with(uint64_t bytes) const;
 
   std::string name_;
   std::string directory_;
-  uint64_t bytes_ = 0; ///< 0: not limited yet
+  size_t sandboxes_ = 0; ///< 0: not limited yet
 };
 
 } // namespace troupe::handlers

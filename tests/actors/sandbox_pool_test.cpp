@@ -220,6 +220,11 @@ CAF_TEST(sandboxes that load for long take no places from others) {
   now += 1ms;
   CAF_CHECK_EQUAL(actions(), lines{"start 2"}); // two of the three are young
   CAF_CHECK_EQUAL(submit(function(4), 4), lines{});
+  for (uint64_t number = 5; number < 20; ++number) {
+    now += 200ms;
+    submit(function(number), number);
+  }
+  CAF_CHECK_EQUAL(pool.count(pool_state::starting), 8u); // and no more, however long they load
 }
 
 CAF_TEST(a sandbox that dies leaves its place and the waiting ones get another) {

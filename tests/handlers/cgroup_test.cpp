@@ -3,6 +3,7 @@
 #include "handlers/sandbox/cgroups.hpp"
 
 #include "config/errc.hpp"
+#include "config/limits.hpp"
 #include "handlers/sandbox/small_file.hpp"
 
 #include <caf/test/unit_test.hpp>
@@ -204,9 +205,12 @@ CAF_TEST(a family has one limit around those of its members and goes with the la
     CAF_REQUIRE(member);
     CAF_CHECK(fs::exists(directory / "3"));
     CAF_CHECK(fs::exists(fs::path{layout.pids->root} / group_name() / "3") == v1);
-    for (const uint64_t mib : {256, 384, 128}) {
-      CAF_CHECK_EQUAL((*family)->limit(mib << 20), caf::error{});
-      CAF_CHECK_EQUAL(limit(), std::to_string(mib << 20) + "\n");
+    for (const size_t sandboxes : {2, 3, 1}) {
+      CAF_CHECK_EQUAL((*family)->limit(1769, sandboxes), caf::error{});
+      const auto bytes = sandboxes * 1769 * troupe::limits::mib + troupe::limits::family_extra_bytes;
+      CAF_CHECK_EQUAL(limit(), std::to_string(bytes) + "\n");
+      if (layout.cpu == layout.memory)
+        CAF_CHECK_EQUAL(read_small_file(directory / "cpu.weight").value_or(""), std::to_string(sandboxes * 100) + "\n");
     }
     const pid_t inside = ::fork();
     if (inside == 0) {
@@ -226,6 +230,25 @@ CAF_TEST(a family has one limit around those of its members and goes with the la
   CAF_CHECK(fs::exists(directory));
   family->reset();
   CAF_CHECK(!fs::exists(directory));
+}
+
+CAF_TEST(a family in v2 is weighed as its members together and is not limited to less than is in use) {
+  const auto family_files = root / "family";
+  fs::create_directories(family_files);
+  const auto write = [&](const char* file, const std::string& text) { std::ofstream{family_files / file} << text; };
+  const auto text = [&](const char* file) { return read_small_file(family_files / file).value_or("(none)"); };
+  for (const char* file : {"memory.current", "memory.max", "memory.reclaim", "cpu.weight"})
+    write(file, "");
+  write("memory.current", std::to_string(100 * troupe::limits::mib));
+  family_cgroup family{"family", family_files};
+  CAF_CHECK_EQUAL(family.limit(128, 30), caf::error{});
+  CAF_CHECK_EQUAL(text("memory.max"), std::to_string(3856 * troupe::limits::mib));
+  CAF_CHECK_EQUAL(text("cpu.weight"), "217");
+  CAF_CHECK_EQUAL(text("memory.reclaim"), "");
+  write("memory.current", std::to_string(200 * troupe::limits::mib));
+  CAF_CHECK(family.limit(128, 1));
+  CAF_CHECK_EQUAL(text("memory.reclaim"), std::to_string(56 * troupe::limits::mib));
+  CAF_CHECK_EQUAL(text("memory.max"), std::to_string(3856 * troupe::limits::mib));
 }
 
 CAF_TEST(what a killed node has left of a family goes at the next start) {

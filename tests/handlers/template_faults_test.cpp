@@ -4,6 +4,11 @@
 
 #include <caf/test/unit_test.hpp>
 
+#include <fstream>
+
+#include <fcntl.h>
+#include <unistd.h>
+
 // Templates whose code is hostile: neither the node nor anybody else may be the worse for it.
 
 using namespace sandbox_bed;
@@ -39,7 +44,7 @@ using troupe::handlers::unfinished_launch;
 struct impatient : templates {
   impatient() {
     factory.reset();
-    settings.reply_time = 500ms;
+    settings.reply_time = 2s; // longer than a copy takes on a busy machine
     open();
   }
 
@@ -122,7 +127,7 @@ CAF_TEST(a template whose messenger does not end is killed) {
   CAF_CHECK(troupe::handlers::wait_readable(loaded.pidfd.get(), 5s));
   end_all();
   CAF_CHECK_EQUAL(cells(), cells_before - 2); // the template's, and one that was ready
-  CAF_CHECK_LESS(children().size(), before); // those of the template and its shell
+  CAF_CHECK_LESS(children().size(), before);  // those of the template and its shell
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
@@ -213,7 +218,7 @@ CAF_TEST(a template that names one process twice is killed) {
 
 CAF_TEST(a template cannot hide where a copy stands still) {
   factory.reset();
-  settings.reply_time = 500ms;
+  settings.reply_time = 2s; // longer than a copy takes on a busy machine
   open();
   auto& loaded = load_fit(hostile_template("    if len(calls) == 1:\n"
                                            "        groups = [os.dup(fd) for fd in given(is_group)]\n"
@@ -263,8 +268,13 @@ CAF_TEST(a template that keeps the memory of copies that are gone is killed befo
 CAF_TEST(files that copies have read are no memory that a template keeps) {
   auto& loaded = load_fit(noting);
   for (int i = 0; i < 3; ++i) {
+    const auto file = fs::path{of.bundle_dir} / "large";
+    std::ofstream{file} << std::string(60 << 20, 'x');
+    const troupe::unique_fd written{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+    CAF_REQUIRE(::fsync(written.get()) == 0);
+    CAF_REQUIRE(::posix_fadvise(written.get(), 0, 0, POSIX_FADV_DONTNEED) == 0); // so that the copy reads it from disk
     auto& one = copy();
-    run(one, "open('/tmp/x', 'wb').write(bytes(60 << 20))\nresult = len(open('/tmp/x', 'rb').read())");
+    CAF_CHECK_EQUAL(run(one, "result = len(open('/var/task/large', 'rb').read())"), std::to_string(60 << 20));
     end(one);
   }
   CAF_CHECK(!troupe::handlers::wait_readable(loaded.pidfd.get(), 100ms));
@@ -284,10 +294,14 @@ CAF_TEST(a template that keeps sockets is killed and one that has them for a mom
   copy();
   ends_or_stands_still(good);
   CAF_CHECK(stands_still(good));
-  auto& bad = load_fit(opens("kept"));
-  copy();
-  ends_or_stands_still(bad);
-  CAF_CHECK(troupe::handlers::wait_readable(bad.pidfd.get(), 0ms));
+  const std::string hidden = "    into, out = socket.socketpair()\n"
+                             "    for fd, end in ((0, into), (2, out)): os.dup2(end.fileno(), fd)\n";
+  for (const auto& text : {opens("kept"), hostile_template(hidden)}) {
+    auto& bad = load_fit(text);
+    copy();
+    ends_or_stands_still(bad);
+    CAF_CHECK(troupe::handlers::wait_readable(bad.pidfd.get(), 0ms));
+  }
 }
 
 CAF_TEST(processes that a template leaves behind end with it) {

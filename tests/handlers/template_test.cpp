@@ -85,14 +85,23 @@ CAF_TEST(a template cannot make namespaces or mounts either) {
 }
 
 CAF_TEST(what a copy is given is its own) {
-  load_fit("import os, random, ssl, time\n" + std::string{runner});
+  load_fit("import os, random, ssl, time\nrandom.gauss(0, 1)\n" + std::string{runner}); // which draws two at a time
   auto& one = copy();
   auto& other = copy();
-  for (const char* code :
-       {"import ssl\nresult = ssl.RAND_bytes(8).hex()", "import random\nresult = random.random()",
-        "import uuid\nresult = str(uuid.uuid4())", "import os\nresult = os.environ['AWS_LAMBDA_LOG_STREAM_NAME']"})
+  for (const char* code : {"import ssl\nresult = ssl.RAND_bytes(8).hex()", "import random\nresult = random.gauss(0, 1)",
+                           "import random\nresult = random.random()", "import uuid\nresult = str(uuid.uuid4())",
+                           "import os\nresult = os.environ['AWS_LAMBDA_LOG_STREAM_NAME']"})
     CAF_CHECK_NOT_EQUAL(run(one, code), run(other, code));
   CAF_CHECK_EQUAL(run(one, "import os\nresult = os.environ['COLOUR']"), R"("blue")");
+}
+
+CAF_TEST(templates draw different random numbers while they load) {
+  std::set<std::string> drawn;
+  for (int i = 0; i < 2; ++i) {
+    load_fit("import random\ndrawn = random.random()\n" + std::string{runner});
+    drawn.insert(run(copy(), "import main\nresult = main.drawn"));
+  }
+  CAF_CHECK_EQUAL(drawn.size(), 2u);
 }
 
 CAF_TEST(hooks run before and after) {

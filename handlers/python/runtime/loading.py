@@ -3,7 +3,7 @@ import importlib
 import os
 import sys
 import types
-from _frozen_importlib import ModuleSpec
+from _frozen_importlib import ModuleSpec, _ModuleLockManager
 from _frozen_importlib_external import SourceFileLoader
 from _imp import is_frozen
 
@@ -51,18 +51,20 @@ def _load_source(name, folder):
 
 
 def _run(code, module):
-    """As importlib does it; what has taken the module's place in sys.modules meanwhile is the module."""
+    """As importlib does it: another thread that imports it waits. What has taken the module's place in sys.modules
+    meanwhile is the module."""
     name, spec = module.__name__, module.__spec__
-    spec._initializing = True
-    sys.modules[name] = module
-    try:
-        exec(code, module.__dict__)
-        return sys.modules[name]
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    finally:
-        spec._initializing = False
+    with _ModuleLockManager(name):
+        spec._initializing = True
+        sys.modules[name] = module
+        try:
+            exec(code, module.__dict__)
+            return sys.modules[name]
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+        finally:
+            spec._initializing = False
 
 
 def _import(name, entries, task_root):

@@ -10,6 +10,7 @@ def reseed():
     """In each clone, before any code of a function runs in it. secrets, uuid4 and os.urandom ask the kernel. What a
     package keeps in generators of its own is not known."""
     Random.seed(random._inst)  # the generator behind random.random() and its like
+    random._inst.gauss_next = None
     if numpy_random := sys.modules.get("numpy.random"):
         numpy_random.seed()
     if ssl := sys.modules.get("ssl"):

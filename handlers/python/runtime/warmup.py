@@ -1,6 +1,7 @@
 """Runs ahead of time what a new sandbox runs: in the zygote, so that dictionaries have grown, code has been specialised
 and files have been looked up before the fork, once for all; and in a blank sandbox, so that the pages which that writes
 to are its own already when its function comes."""
+import _signal
 import importlib
 import json
 import os
@@ -45,4 +46,5 @@ def in_zygote(folder):
         _run()
     os.environ.clear()
     os.environ.update(environment)
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     troupe_context.function = function

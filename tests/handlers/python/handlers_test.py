@@ -113,6 +113,24 @@ def f(event):
     assert group(root, "f.f").sandboxes[0].ready().call(0) == [[], [], True, True]
 
 
+def test_a_thread_that_imports_the_module_waits_until_it_is_there(bundle, group):
+    root = bundle({"f.py": """
+import threading, time
+answers = []
+def look():
+    from f import late
+    answers.append(late)
+watcher = threading.Thread(target=look)
+watcher.start()
+time.sleep(0.1)  # or until the thread waits, which nobody tells
+late = "there"
+def f(event):
+    watcher.join()
+    return answers
+"""})
+    assert group(root, "f.f").sandboxes[0].ready().call(0) == ["there"]
+
+
 def test_a_module_may_put_something_in_its_place(bundle, group):
     root = bundle({"f.py": """
 import sys, types
