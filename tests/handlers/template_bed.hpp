@@ -2,9 +2,8 @@
 
 #include "tests/handlers/sandbox_bed.hpp"
 
-#include <cctype>
+#include <algorithm>
 #include <list>
-#include <set>
 #include <string>
 
 /// What the suites about templates share: one template at a time, and copies of it.
@@ -63,14 +62,21 @@ struct templates : open_bed {
     return death;
   }
 
-  /// Sandboxes, blanks and shells that the machine has groups for.
-  long cells() const {
-    std::set<std::string> names;
-    for (const auto& group : cgroups_of(settings.cgroup_name))
-      for (const auto& each : fs::recursive_directory_iterator{group})
-        if (const auto name = each.path().filename().string(); each.is_directory() && std::isdigit(name.front()) != 0)
-          names.insert(name);
-    return static_cast<long>(names.size());
+  /// Whether nothing is left of a template, its copies and its shells. The kernel may take a moment with the last group.
+  bool family_is_gone() {
+    const auto is_family = [](const auto& each) { return each.path().filename().string().starts_with("family-"); };
+    const auto is_gone = [&](const fs::path& group) {
+      return std::none_of(fs::directory_iterator{group}, {}, is_family);
+    };
+    const auto until = std::chrono::steady_clock::now() + 10s;
+    const auto look = [&] {
+      fill_pools();
+      return std::ranges::all_of(cgroups_of(settings.cgroup_name), is_gone);
+    };
+    bool gone = look();
+    while (!gone && std::chrono::steady_clock::now() < until)
+      gone = look();
+    return gone;
   }
 
   bool has_group(uint32_t slot) const {
