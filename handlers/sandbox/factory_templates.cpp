@@ -128,9 +128,14 @@ bool zygote_factory::end_holder(const cell& of) {
   if (kill_and_reap(of.holder.get(), soon))
     return true;
   // A holder ends after everybody in there. A template can make processes whose parent is the node, which does not know
-  // of them: they have ended, too, and wait for it.
-  reap_strangers();
-  return reap(of.holder.get(), limits::kill_time_max) || !is_running(of.holder.get());
+  // of them, a copy that it has not named yet for one: each ends in its own time, and then waits for the node.
+  const auto until = std::chrono::steady_clock::now() + limits::kill_time_max;
+  do {
+    reap_strangers();
+    if (reap(of.holder.get(), soon) || !is_running(of.holder.get()))
+      return true;
+  } while (std::chrono::steady_clock::now() < until);
+  return false;
 }
 
 /// Takes the status of children that have ended and that this factory does not know.

@@ -62,7 +62,7 @@ struct templates : open_bed {
     return death;
   }
 
-  /// Whether nothing is left of a template, its copies and its shells. The kernel may take a moment with the last group.
+  /// Whether nothing is left of a template, its copies and its shells. The kernel may take a moment with a group.
   bool family_is_gone() {
     const auto is_family = [](const auto& each) { return each.path().filename().string().starts_with("family-"); };
     const auto is_gone = [&](const fs::path& group) {

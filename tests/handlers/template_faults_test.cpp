@@ -307,6 +307,22 @@ CAF_TEST(processes that a template leaves behind end with it) {
   CAF_CHECK(troupe::handlers::wait_readable(one.pidfd.get(), 5s));
 }
 
+CAF_TEST(processes of the node that a template has made may take their time to end) {
+  auto what =
+    spec(bundle("slow", hostile_template("    if libc.syscall(56, 0x8000 | 17, 0, 0, 0, 0) == 0:\n" // CLONE_PARENT
+                                         "        held = b'x' * (400 << 20)\n"
+                                         "        while True: libc.pause()\n")));
+  what.memory_mb = 1024;
+  auto& loaded = load(what);
+  CAF_REQUIRE(!factory->examine(loaded));
+  of.copy_of = loaded.slot;
+  end(copy());
+  const auto begin = std::chrono::steady_clock::now();
+  end(loaded);
+  CAF_CHECK(std::chrono::steady_clock::now() - begin < troupe::limits::kill_time_max);
+  CAF_CHECK(family_is_gone());
+}
+
 CAF_TEST(a socket that lingers does not hold up the node) {
   load_fit(
     hostile_template("    import struct\n"
