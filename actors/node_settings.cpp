@@ -36,11 +36,12 @@ pool_settings pool_of(const config::settings& settings) {
   pool.memory_bytes = memory_budget_of(worker) - zygote_memory_of(worker);
   pool.sandboxes_max = worker.sandboxes_max;
   pool.queue_limit = worker.queue_limit;
-  pool.launches_max = limits::launches_in_flight_max;
   pool.template_after = worker.template_after;
   pool.blank_bytes = worker.blank_sandboxes * limits::blank_sandbox_bytes;
   pool.cores = std::max(1U, std::thread::hardware_concurrency());
   pool.width = 2 * pool.cores;
+  pool.launches_max = std::min<uint32_t>(2 * pool.cores, limits::launches_in_flight_max);
+  pool.loads_max = 4 * limits::launches_in_flight_max;
   for (const auto& [name, tenant] : settings.tenants)
     pool.tenants.emplace(name, tenant_limits{tenant.memory_bytes, tenant.concurrency, tenant.weight});
   return pool;

@@ -9,9 +9,6 @@ namespace {
 /// What a run is expected to take while nothing is known.
 constexpr std::chrono::nanoseconds unknown_run = std::chrono::milliseconds{1};
 
-/// Times `launches_max`: all that may be starting, those that load for long included.
-constexpr uint32_t launches_slow_max = 4;
-
 } // namespace
 
 // -- what happens ----------------------------------------------------------------------------------------------------
@@ -264,19 +261,28 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
       && now - g.waiting.front().since >= settings_.start_after;
 }
 
-bool sandbox_pool::may_launch(time_point now) const noexcept {
+/// Who has been starting for long leaves its place to other functions; to its own only if it always loads that long. For
+/// if it is slow for want of a core, one more beside it makes both slower.
+bool sandbox_pool::may_launch(const group& g, time_point now) const noexcept {
   if (count(state::starting) < settings_.launches_max)
     return true;
-  if (count(state::starting) >= settings_.launches_max * launches_slow_max)
+  if (count(state::starting) >= settings_.loads_max)
     return false;
-  const auto counts = [&](const sandbox& s) {
-    return s.now == state::starting && now - s.since < settings_.launch_time;
-  };
-  return std::ranges::count_if(sandboxes_, counts) < settings_.launches_max;
+  const bool loads_long = !g.shortest_load || *g.shortest_load >= settings_.launch_time;
+  uint32_t in_places = 0;
+  uint32_t of_its_own = 0;
+  for (const auto& s : sandboxes_) {
+    if (s.now != state::starting)
+      continue;
+    const bool young = now - s.since < settings_.launch_time;
+    in_places += young;
+    of_its_own += s.home == &g && (young || s.copied || !loads_long);
+  }
+  return std::max(in_places, of_its_own) < settings_.launches_max;
 }
 
 std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point now) {
-  if (!may_launch(now) || waits_for_template(g))
+  if (!may_launch(g, now) || waits_for_template(g))
     return std::nullopt;
   if (wants_template(g))
     return start_template(g, now);

@@ -40,8 +40,9 @@ struct pool_settings {
   uint64_t blank_bytes = 0;  ///< of these, for the blank sandboxes, as long as there is enough
   uint32_t sandboxes_max = 0;
   uint32_t queue_limit = 0;  ///< waiting invocations, of all functions
-  uint32_t launches_max = 0; ///< sandboxes that may be starting at one time
-  /// One that has been starting for longer counts no more: it loads its handler, and may do so for seconds.
+  uint32_t launches_max = 0; ///< sandboxes that may be starting at one time: no more than the cores can get ready
+  uint32_t loads_max = 0;    ///< the same, with those that have been starting for longer than `launch_time`
+  /// One that has been starting for longer leaves its place: it loads its handler, and may do so for seconds.
   std::chrono::nanoseconds launch_time{100'000'000};
   /// A version whose loading takes longer gets a template when it needs a second sandbox; 0: none does.
   std::chrono::nanoseconds template_after{0};
@@ -64,7 +65,8 @@ struct pool_settings {
 /// cores only take the cores from each other; a run that turns out long counts no more, and each tenant may have one
 /// whatever the others have. So a function whose runs are short gets one more sandbox only when somebody has waited for
 /// `start_after`, and never more than `width` besides those whose runs turned out long. While nothing is known of its
-/// runs, at most twice `width` are starting.
+/// runs, at most twice `width` are starting. And no more than `launches_max` of all functions get ready at one time, or
+/// none would be ready soon; those that load for long do not count (may_launch).
 ///
 /// A long run may wait for something, and then others can use its core, or it burns CPU, and then more of them than
 /// `cores` only make each other slower, and everybody who wakes up late. Which it is the pool learns from what is
@@ -320,7 +322,7 @@ private:
 
   // sandbox_pool.cpp
   bool wants_start(const group& g, time_point now) const noexcept;
-  bool may_launch(time_point now) const noexcept;
+  bool may_launch(const group& g, time_point now) const noexcept;
   void enter(sandbox_slot slot, state to, time_point now);
   void leave_idle(sandbox_slot slot);
   std::optional<action> next_of(group& g, time_point now);

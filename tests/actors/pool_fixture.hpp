@@ -23,6 +23,7 @@ struct pool_fixture {
     settings.sandboxes_max = 100;
     settings.queue_limit = 100;
     settings.launches_max = 8;
+    settings.loads_max = 32;
     settings.width = 4;
     if (adjust)
       adjust(settings);

@@ -210,7 +210,10 @@ CAF_TEST(no more sandboxes start at one time than the limit says) {
 }
 
 CAF_TEST(sandboxes that load for long take no places from others) {
-  make([](auto& settings) { settings.launches_max = 2; });
+  make([](auto& settings) {
+    settings.launches_max = 2;
+    settings.loads_max = 8;
+  });
   submit(function(1), 1);
   now += 50ms;
   submit(function(2), 2);
@@ -225,6 +228,33 @@ CAF_TEST(sandboxes that load for long take no places from others) {
     submit(function(number), number);
   }
   CAF_CHECK_EQUAL(pool.count(pool_state::starting), 8u); // and no more, however long they load
+}
+
+CAF_TEST(a function that once loaded quickly keeps its places however long it takes and others get theirs) {
+  make([](auto& settings) { settings.launches_max = 2; });
+  const auto slow = function(1);
+  submit(slow, 1);
+  ready(0);
+  CAF_CHECK_EQUAL(submit(slow, 2), lines{"start 1"});
+  CAF_CHECK_EQUAL(submit(slow, 3), lines{"start 2"});
+  CAF_CHECK_EQUAL(submit(slow, 4), lines{});
+  now += 5s;
+  CAF_CHECK_EQUAL(actions(), lines{});
+  CAF_CHECK(pool.holding());
+  CAF_CHECK_EQUAL(submit(function(2), 5), lines{"start 3"});
+  CAF_CHECK_EQUAL(ready(1), (lines{"give 1 2", "start 4"}));
+}
+
+CAF_TEST(a function that always loads for long has one more sandbox whenever its last ones are not young any more) {
+  make([](auto& settings) { settings.launches_max = 1; });
+  const auto slow = function(1);
+  submit(slow, 1);
+  now += 100ms;
+  ready(0);
+  CAF_CHECK_EQUAL(submit(slow, 2), lines{"start 1"});
+  CAF_CHECK_EQUAL(submit(slow, 3), lines{});
+  now += 100ms;
+  CAF_CHECK_EQUAL(actions(), lines{"start 2"});
 }
 
 CAF_TEST(a sandbox that dies leaves its place and the waiting ones get another) {

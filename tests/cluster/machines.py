@@ -74,6 +74,11 @@ class Machines(Cluster):
                    f"all agree that there are {names}", seconds)
         return time.monotonic() - began
 
+    def wait_calm(self):
+        """Waits until the burst of the start is over: nobody waits for a sandbox, and none is starting."""
+        wait_until(lambda: not any(row["waiting"] or row["sandboxes"]["starting"] for row in self.members().values()),
+                   "nobody waits for a sandbox", 20)
+
     def sandboxes_of(self, name):
         return sum(self.members()[name]["sandboxes"].values())
 

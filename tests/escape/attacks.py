@@ -39,6 +39,7 @@ class Attack:
     name: str
     layers: tuple
     event: dict = dataclasses.field(default_factory=dict)  # what it is told besides
+    needs_kernel: bool = False  # it needs what not every kernel has: where plain processes fail, nothing is shown
 
     @property
     def is_weak(self):
@@ -101,7 +102,7 @@ ATTACKS = [
     Attack("network.netlink", (MACHINE, *DROPPED)),
     Attack("network.interfaces", (NETWORK,)),
     Attack("calls.table", (FILTER,)),
-    Attack("calls.other_architectures", (FILTER,)),
+    Attack("calls.other_architectures", (FILTER,), needs_kernel=True),
     Attack("bombs.processes", (CGROUPS, "limit the processes"), {"count": 400}),
     Attack("bombs.memory", (CGROUPS,), {"mib": 200}),
     Attack("bombs.sockets", (CGROUPS,), {"kind": "tcp", "mib": 200}),
