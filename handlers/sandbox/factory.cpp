@@ -58,6 +58,8 @@ zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup, pa
 zygote_factory::~zygote_factory() {
   keep_blanks(false);
   const auto end = [](const cell& place) {
+    if (place.pid == 0) // a shell that did not end
+      return;
     place.group.open_freezer().thaw();
     const unique_fd process = open_process(place.pid); // not waited for yet, so the id is still its own
     if (!kill_and_reap(process.get(), limits::kill_time_max))
@@ -236,6 +238,7 @@ void zygote_factory::tell_gauges() {
 preparation zygote_factory::prepare_one() {
   collect_ahead();
   discard_dead_blanks();
+  look_at_unending();
   free_occupied();
   const auto result = try_to_prepare_one();
   tell_gauges();
@@ -316,7 +319,7 @@ sandbox_death zygote_factory::bury(sandbox_process process) {
     return {};
   }
   if (!end) {
-    spdlog::error("sandbox {} does not end; its memory stays in use", process.slot);
+    bury_later(std::move(process));
     return {sandbox_death::cause::signalled, SIGKILL, 0};
   }
   const cell& place = is_template ? home->second.place : entry->second;

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -102,7 +103,6 @@ private:
   caf::error ensure_zygote();
   static caf::error open_group(cell& place);
   caf::expected<cell> make_cell(cgroup_entry how = cgroup_entry::birth, std::shared_ptr<family_cgroup> family = {});
-  caf::expected<cell> make_family_cell(const template_home* around);
   caf::expected<cell> take_cell();
   void take_back(cell used);
   void drop(cell unused);
@@ -130,18 +130,26 @@ private:
   void discard(blank unused);
   caf::error give(blank& to, const sandbox_spec& spec, int bundle);
   caf::error wait_for_set_up(const unique_fd& set_up);
+  static caf::error wait_for_set_up(const unique_fd& set_up, std::chrono::milliseconds patience);
   sandbox_process hand_over(blank done, const sandbox_spec& spec);
   caf::expected<sandbox_process> launch_from_blank(const sandbox_spec& spec);
 
   static sandbox_process describe(blank& done);
 
-  // factory_templates.cpp
+  // factory_shells.cpp
+  caf::expected<cell> make_family_cell(const template_home* around);
   caf::expected<cell> make_shell(const sandbox_spec& spec, const template_home* around);
   caf::error furnish(cell& shell, const unique_fd& set_up, const sandbox_spec& spec);
   bool end_holder(const cell& of);
   void reap_strangers();
   void leave_shell(cell left);
+  void put_away_shell(cell left);
+  static cell take_first_shell(template_home& of);
   void leave_shells(template_home& of);
+  void bury_later(sandbox_process process);
+  void look_at_unending();
+
+  // factory_templates.cpp
   caf::expected<sandbox_process> launch_template(const sandbox_spec& spec);
   void condemn(template_home& which);
   void condemn_all(template_home& which);
@@ -149,7 +157,6 @@ private:
   void bury_template(template_home& which);
   void let_go(uint32_t template_slot);
   void remove_if_unused(uint32_t template_slot);
-  static cell take_first_shell(template_home& of);
   static bool has_company(const template_home& of);
   static caf::error unfitness(const template_home& of);
   static caf::error limit_family(const template_home& of);
@@ -178,13 +185,14 @@ private:
   uint64_t last_copy_ = 0;
   uint32_t last_family_ = 0;
   std::deque<cell> ready_;
-  std::deque<unique_fd> left_networks_;    ///< of sandboxes that have ended, of this zygote's user namespace
-  std::list<cell> occupied_;               ///< somebody is still in the group
-  std::list<blank> blanks_;                ///< the oldest first
-  std::optional<blank> ahead_;             ///< one more that the zygote is making
-  std::list<blank> connected_;             ///< the same with a way out
-  std::unique_ptr<egress_network> egress_; ///< once a function has asked for it
-  caf::error egress_problem_;              ///< why it could not be made, and until when that is not tried again
+  std::deque<unique_fd> left_networks_;       ///< of sandboxes that have ended, of this zygote's user namespace
+  std::list<cell> occupied_;                  ///< somebody is still in the group
+  std::list<std::function<bool()>> unending_; ///< what was killed in vain: each puts one away, if that has ended now
+  std::list<blank> blanks_;                   ///< the oldest first
+  std::optional<blank> ahead_;                ///< one more that the zygote is making
+  std::list<blank> connected_;                ///< the same with a way out
+  std::unique_ptr<egress_network> egress_;    ///< once a function has asked for it
+  caf::error egress_problem_;                 ///< why it could not be made, and until when that is not tried again
   std::chrono::steady_clock::time_point egress_retry_;
   bool blanks_wanted_ = true;
   std::vector<uint32_t> free_slots_; ///< the lowest last

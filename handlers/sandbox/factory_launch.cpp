@@ -247,7 +247,11 @@ caf::error zygote_factory::give(blank& to, const sandbox_spec& spec, int bundle)
 }
 
 caf::error zygote_factory::wait_for_set_up(const unique_fd& set_up) {
-  if (!wait_readable(set_up.get(), settings_.reply_time))
+  return wait_for_set_up(set_up, settings_.reply_time);
+}
+
+caf::error zygote_factory::wait_for_set_up(const unique_fd& set_up, std::chrono::milliseconds patience) {
+  if (!wait_readable(set_up.get(), patience))
     return make_error(errc::sandbox_failed, "set up the sandbox: it takes too long");
   const auto message = wire::receive_message(set_up.get(), sizeof(step_report));
   const auto report = message ? message_of<step_report>(message->bytes) : std::nullopt;

@@ -67,6 +67,22 @@ CAF_TEST(blank sandboxes that died with their keeper are replaced) {
   CAF_CHECK_EQUAL(children().size(), 2u); // the zygote and its keeper
 }
 
+CAF_TEST(a sandbox that does not end is put away when it does) {
+  auto process = runner_sandbox();
+  const auto slot = process.slot;
+  const int id = process.pid;
+  clinging held{id};
+  CAF_CHECK(factory->bury(std::move(process)).why == sandbox_death::cause::signalled);
+  fill_pools();
+  CAF_CHECK(::kill(id, 0) == 0);
+  CAF_CHECK(!cell_file(*this, slot, "pids.current").empty());
+  held.release();
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  while (::kill(id, 0) == 0 && std::chrono::steady_clock::now() < until)
+    fill_pools(); // the kernel may take a moment
+  CAF_CHECK(::kill(id, 0) != 0);
+}
+
 CAF_TEST(a keeper that died takes its sandboxes along and is replaced) {
   auto process = runner_sandbox();
   ::kill(child_named("troupe-keeper"), SIGKILL);

@@ -6,6 +6,7 @@
 #include "handlers/wire/frames.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -19,9 +20,13 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /// What the sandbox suites share: a factory with the built host program in a directory of its own, bundles made of
@@ -239,6 +244,56 @@ public:
   troupe::handlers::factory_settings settings;
   std::string runner_bundle;
   std::unique_ptr<troupe::handlers::sandbox_factory> factory;
+};
+
+/// A process in another one's PID namespace whose end nobody takes note of: so long that other one cannot end.
+class clinging {
+public:
+  explicit clinging(int to) {
+    if (::pipe2(said_.data(), O_CLOEXEC) != 0 || ::pipe2(told_.data(), O_CLOEXEC) != 0)
+      throw std::runtime_error("no pipe");
+    parent_ = ::fork();
+    if (parent_ == 0)
+      live(to);
+    char byte = 0;
+    if (::read(said_[0], &byte, 1) != 1 || byte != 'y')
+      throw std::runtime_error("no process in there");
+  }
+
+  clinging(const clinging&) = delete;
+  clinging& operator=(const clinging&) = delete;
+
+  ~clinging() {
+    release();
+    for (const int fd : {said_[0], said_[1], told_[0], told_[1]})
+      ::close(fd);
+  }
+
+  /// From here on its end has been taken note of.
+  void release() {
+    if (parent_ <= 0)
+      return;
+    (void)!::write(told_[1], "", 1);
+    ::waitpid(std::exchange(parent_, 0), nullptr, 0);
+  }
+
+private:
+  [[noreturn]] void live(int to) {
+    const int space = ::open(("/proc/" + std::to_string(to) + "/ns/pid").c_str(), O_RDONLY | O_CLOEXEC);
+    const pid_t child = ::setns(space, CLONE_NEWPID) == 0 ? ::fork() : -1;
+    if (child == 0)
+      while (true)
+        ::pause();
+    (void)!::write(said_[1], child > 0 ? "y" : "n", 1);
+    char byte = 0;
+    (void)!::read(told_[0], &byte, 1);
+    ::waitpid(child, nullptr, 0);
+    ::_exit(0);
+  }
+
+  std::array<int, 2> said_{-1, -1};
+  std::array<int, 2> told_{-1, -1};
+  pid_t parent_ = 0;
 };
 
 /// A file of a sandbox's cgroup, from whichever hierarchy has it.
