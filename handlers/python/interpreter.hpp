@@ -59,7 +59,7 @@ bool rehearse();
 /// In a template, after everything was dropped: loads the handler as `serve` does, runs the functions that it has
 /// registered for the time before a snapshot, and says ready or failed on `channel`. False after failed; true when
 /// copies of this process may serve.
-bool load_template(const handler_spec& spec, channel_fds channel, const std::string& task_root = "/var/task");
+bool load_template(const handler_spec& spec, channel_fds channel, const std::string& task_root);
 
 /// In a copy of a template, in a cage of its own and after after_fork_child: gives it random numbers, names and a log
 /// of its own, runs the functions that are registered for the time after a snapshot, says ready or failed on `channel`,
@@ -70,6 +70,6 @@ bool load_template(const handler_spec& spec, channel_fds channel, const std::str
 /// `channel` (which it takes over), then answers frames until the channel closes. Descriptors 1 and 2
 /// are the function's log by then. Never returns: exits with 0 when the channel closed, 1 after `failed`, and as the
 /// handler wants when it calls sys.exit().
-[[noreturn]] void serve(const handler_spec& spec, channel_fds channel, const std::string& task_root = "/var/task");
+[[noreturn]] void serve(const handler_spec& spec, channel_fds channel, const std::string& task_root);
 
 } // namespace troupe::python

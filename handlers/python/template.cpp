@@ -3,6 +3,7 @@
 #include "handlers/python/interpreter.hpp"
 #include "handlers/python/telling.hpp"
 #include "handlers/sandbox/cage.hpp"
+#include "handlers/sandbox/tree.hpp"
 
 #include <cerrno>
 #include <vector>
@@ -56,7 +57,8 @@ void become_template(void* fds) {
   if (!launch)
     give_up("learn what to load");
   close_template_cage(launch->what.ephemeral_storage_mb);
-  if (!load_template(handler_of(std::move(launch->what)), {.events = cage_events, .answers = cage_answers}))
+  if (!load_template(handler_of(std::move(launch->what)), {.events = cage_events, .answers = cage_answers},
+                     bundle_path))
     ::_exit(1);
   serve_node();
   ::_exit(0);

@@ -300,7 +300,7 @@ void zygote::run_child(const zygote_request& request, const std::vector<unique_f
   if (!launch)
     give_up("learn what to serve");
   close_cage(launch->bundle.release(), launch->what.ephemeral_storage_mb);
-  serve(handler_of(std::move(launch->what)), {.events = cage_events, .answers = cage_answers});
+  serve(handler_of(std::move(launch->what)), {.events = cage_events, .answers = cage_answers}, bundle_path);
 }
 
 /// Goes on in a new process: one that unshared its PID namespace is not in the new one itself, and only one that is in

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -44,12 +43,6 @@ caf::error write_if_there(const std::string& path, std::string_view text, const 
   return error == 0 || error == ENOENT ? caf::error{} : failed(step, error);
 }
 
-uint64_t number_in(std::string_view text) {
-  uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 /// The number after `key` and a space, at the start of a line of `text`.
 uint64_t number_after(std::string_view key, std::string_view text) {
   while (!text.empty()) {
@@ -59,11 +52,6 @@ uint64_t number_after(std::string_view key, std::string_view text) {
     text.remove_prefix(std::min(line.size() + 1, text.size()));
   }
   return 0;
-}
-
-uint64_t read_number(const std::string& path) {
-  const auto text = read_small_file(path);
-  return text ? number_in(*text) : 0;
 }
 
 size_t occurrences(std::string_view part, std::string_view text) {
@@ -275,11 +263,11 @@ bool sandbox_cgroup::holds(int pid) const {
 }
 
 uint64_t sandbox_cgroup::processes() const {
-  return places_.pids ? read_number(places_.pids->root + "/pids.current") : 0;
+  return places_.pids ? read_small_number(places_.pids->root + "/pids.current") : 0;
 }
 
 uint64_t sandbox_cgroup::memory_peak_bytes() const {
-  return places_.memory ? read_number(peak_file(*places_.memory)) : 0;
+  return places_.memory ? read_small_number(peak_file(*places_.memory)) : 0;
 }
 
 uint64_t sandbox_cgroup::oom_kills() const {
@@ -295,7 +283,7 @@ bool sandbox_cgroup::recycle() {
     return true;
   if (!is_v1(*places_.memory))
     return false; // memory.peak cannot be set back for readers to come
-  return read_number(usage_file(*places_.memory)) <= leftover_bytes_max
+  return read_small_number(usage_file(*places_.memory)) <= leftover_bytes_max
       && write_small_file(places_.memory->root + "/memory.max_usage_in_bytes", "0") == 0
       && !limit({.memory_mb = limits::memory_mb_default});
 }

@@ -8,7 +8,6 @@
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -37,12 +36,7 @@ caf::error family_cgroup::write(const char* file, uint64_t value) const {
 
 /// v2 would kill processes of the family until the rest fits, whoever it is that has too much.
 caf::error family_cgroup::make_do_with(uint64_t bytes) const {
-  const auto in_use = [this] {
-    uint64_t value = 0;
-    if (const auto text = read_small_file(directory_ + "/memory.current"))
-      std::from_chars(text->data(), text->data() + text->size(), value);
-    return value;
-  };
+  const auto in_use = [this] { return read_small_number(directory_ + "/memory.current"); };
   if (const uint64_t now = in_use(); now > bytes)
     write_small_file(directory_ + "/memory.reclaim", std::to_string(now - bytes)); // as much of it as can be had
   return in_use() > bytes ? failed("more is in use") : caf::error{};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -31,6 +32,17 @@ std::optional<std::string> read_small_file(const std::string& path) {
     text.append(part, static_cast<size_t>(count));
   }
   return text;
+}
+
+uint64_t number_in(std::string_view text) noexcept {
+  uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+uint64_t read_small_number(const std::string& path) {
+  const auto text = read_small_file(path);
+  return text ? number_in(*text) : 0;
 }
 
 } // namespace troupe::handlers
