@@ -39,6 +39,7 @@ void go_on(self_pointer self, handlers::preparation last) {
     case handlers::preparation::made: self->send(self, atom::prepare::value); break;
     case handlers::preparation::full: self->state.preparing = false; break;
     case handlers::preparation::waiting: self->delayed_send(self, wait_time, atom::prepare::value); break;
+    case handlers::preparation::stuck:
     case handlers::preparation::failed: self->delayed_send(self, retry_time, atom::prepare::value); break;
   }
 }

@@ -113,8 +113,10 @@ bool sandbox_link::take_frames() {
     in_size_ -= at;
   }
   // A large answer gets a larger buffer as it arrives, not when it is announced; afterwards the small one is enough.
-  const size_t wanted =
-    prefix ? std::max(std::min(prefix->total(), 2 * in_size_), read_buffer_bytes) : read_buffer_bytes;
+  const size_t frame = prefix ? prefix->total() : 0;
+  size_t wanted = read_buffer_bytes;
+  if (frame > read_buffer_bytes)
+    wanted = in_size_ == in_.size() ? std::min(frame, 2 * in_size_) : in_.size();
   if (wanted != in_.size()) {
     in_.resize(wanted);
     in_.shrink_to_fit();

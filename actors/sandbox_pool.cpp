@@ -264,23 +264,22 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
 /// Who has been starting for long leaves its place to other functions; to its own only if it always loads that long.
 /// For if it is slow for want of a core, one more beside it makes both slower.
 bool sandbox_pool::may_launch(const group& g, time_point now) const noexcept {
-  if (count(state::starting) < settings_.launches_max)
-    return true;
-  if (count(state::starting) >= settings_.loads_max)
-    return false;
-  if (g.owner->starting == 0) // each tenant may have one
+  if (starting_.size() < settings_.launches_max)
     return true;
   const bool loads_long = !g.shortest_load || *g.shortest_load >= settings_.launch_time;
   uint32_t in_places = 0;
   uint32_t of_its_own = 0;
-  for (const auto& s : sandboxes_) {
-    if (s.now != state::starting)
-      continue;
+  uint32_t of_its_tenant = 0;
+  for (const auto slot : starting_) {
+    const auto& s = sandboxes_[slot];
     const bool young = now - s.since < settings_.launch_time;
     in_places += young;
     of_its_own += s.home == &g && (young || s.copied || !loads_long);
+    of_its_tenant += s.home->owner == g.owner;
   }
-  return std::max(in_places, of_its_own) < settings_.launches_max;
+  if (of_its_tenant == 0) // each may have one, however many load for long
+    return in_places < 2 * settings_.launches_max;
+  return starting_.size() < settings_.loads_max && std::max(in_places, of_its_own) < settings_.launches_max;
 }
 
 std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point now) {
@@ -332,6 +331,10 @@ void sandbox_pool::enter(sandbox_slot slot, state to, time_point now) {
   ++counts_[static_cast<size_t>(to)];
   memory_in_[static_cast<size_t>(s.now)] -= s.memory;
   memory_in_[static_cast<size_t>(to)] += s.memory;
+  if (s.now == state::starting)
+    std::erase(starting_, slot);
+  if (to == state::starting)
+    starting_.push_back(slot);
   s.now = to;
   s.since = now;
   s.to_stop = false;

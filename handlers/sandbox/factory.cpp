@@ -38,6 +38,14 @@ sandbox_death death_of(const siginfo_t& info, bool out_of_memory) {
   return result;
 }
 
+/// Of one that was killed, and somebody else has seen how it ended.
+siginfo_t killed() {
+  siginfo_t info{};
+  info.si_code = CLD_KILLED;
+  info.si_status = SIGKILL;
+  return info;
+}
+
 caf::error not_supported(const caf::error& reason) {
   const errc code = code_of(reason);
   if (code == errc::not_supported || code == errc::already_running)
@@ -58,7 +66,7 @@ zygote_factory::zygote_factory(factory_settings settings, node_cgroup cgroup, pa
 zygote_factory::~zygote_factory() {
   keep_blanks(false);
   const auto end = [](const cell& place) {
-    if (place.pid == 0) // a shell that did not end
+    if (place.pid == 0) // of a shell that did not end nothing else is left
       return;
     place.group.open_freezer().thaw();
     const unique_fd process = open_process(place.pid); // not waited for yet, so the id is still its own
@@ -243,7 +251,7 @@ preparation zygote_factory::prepare_one() {
   const auto result = try_to_prepare_one();
   tell_gauges();
   if (result)
-    return *result;
+    return *result == preparation::full && !unending_.empty() ? preparation::stuck : *result;
   spdlog::warn("preparing a sandbox failed: {}", what_of(result.error()));
   return preparation::failed;
 }
@@ -314,11 +322,15 @@ sandbox_death zygote_factory::bury(sandbox_process process) {
     thaw_copies(process.slot);
     end = reap(process.pidfd.get(), limits::kill_time_max);
   }
+  if (!end && !is_running(process.pidfd.get())) // whoever cleared up after a zygote has taken its status
+    end = killed();
   if (!is_template && (entry == live_.end() || entry->second.pid != process.pid)) {
     spdlog::error("a sandbox was buried that this factory did not make");
     return {};
   }
   if (!end) {
+    if (is_template)
+      condemn(home->second);
     bury_later(std::move(process));
     return {sandbox_death::cause::signalled, SIGKILL, 0};
   }

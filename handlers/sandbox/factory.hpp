@@ -127,7 +127,7 @@ private:
   void tell_gauges();
   caf::expected<preparation> try_to_prepare_one();
   caf::expected<preparation> tend();
-  void discard(blank unused);
+  bool discard(blank unused);
   caf::error give(blank& to, const sandbox_spec& spec, int bundle);
   caf::error wait_for_set_up(const unique_fd& set_up);
   static caf::error wait_for_set_up(const unique_fd& set_up, std::chrono::milliseconds patience);

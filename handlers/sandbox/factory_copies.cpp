@@ -169,10 +169,10 @@ void zygote_factory::give_up(copy_under_way& copy) {
   const auto of_template = *copy.made.place.of_template;
   copy.given_up = true;
   copy.messenger.reset(); // reap_strangers sees to it when it ends
-  if (copy.made.process)
-    discard(std::move(copy.made));
-  else
+  if (!copy.made.process)
     leave_shell(std::move(copy.made.place));
+  else if (!discard(std::move(copy.made)))
+    return; // it is still one of the template's
   let_go(of_template);
 }
 

@@ -226,14 +226,16 @@ void zygote_factory::discard_dead_blanks() {
   }
 }
 
-void zygote_factory::discard(blank unused) {
+/// Whether it has ended; if not, it is buried when it has.
+bool zygote_factory::discard(blank unused) {
   if (kill_and_reap(unused.process.get(), limits::kill_time_max) || !is_running(unused.process.get())) {
     take_back(std::move(unused.place));
-    return;
+    return true;
   }
-  spdlog::error("sandbox {} does not end; its memory stays in use", unused.place.slot);
-  const uint32_t slot = unused.place.slot;
-  live_.emplace(slot, std::move(unused.place));
+  auto process = describe(unused);
+  live_.emplace(process.slot, std::move(unused.place));
+  bury_later(std::move(process));
+  return false;
 }
 
 /// Makes it the sandbox of that function. What comes of that it reports on its set-up socket.

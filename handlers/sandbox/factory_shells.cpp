@@ -119,10 +119,12 @@ void zygote_factory::leave_shell(cell left) {
   }
   spdlog::error("shell {} does not end; its memory stays in use until it does", left.slot);
   const auto slot = left.slot;
+  left.pid = 0;
   live_.emplace(slot, std::move(left));
   unending_.emplace_back([this, slot] {
-    reap_strangers();
-    if (is_running(live_.at(slot).holder.get()))
+    const cell& place = live_.at(slot);
+    place.group.open_freezer().thaw();
+    if (is_running(place.holder.get()))
       return false;
     put_away_shell(std::move(live_.extract(slot).mapped()));
     return true;
@@ -158,6 +160,7 @@ void zygote_factory::leave_shells(template_home& of) {
 void zygote_factory::bury_later(sandbox_process process) {
   spdlog::error("sandbox {} does not end; its memory stays in use until it does", process.slot);
   unending_.emplace_back([this, left = std::make_shared<sandbox_process>(std::move(process))] {
+    left->standstill.thaw();
     if (is_running(left->pidfd.get()))
       return false;
     bury(std::move(*left));
@@ -167,6 +170,8 @@ void zygote_factory::bury_later(sandbox_process process) {
 
 /// Those that have ended since are put away after all.
 void zygote_factory::look_at_unending() {
+  if (!unending_.empty())
+    reap_strangers();
   for (auto& put_away : std::exchange(unending_, {}))
     if (!put_away())
       unending_.push_back(std::move(put_away));

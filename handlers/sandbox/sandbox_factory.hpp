@@ -105,6 +105,7 @@ enum class preparation : uint8_t {
   full,
   failed,
   waiting, ///< for what a zygote does by itself
+  stuck,   ///< full, but what was killed has not ended: worth another look in a second
 };
 
 /// A launch that waits for a template.

@@ -42,6 +42,24 @@ CAF_TEST(the second sandbox of a slow function is a copy) {
   CAF_CHECK_EQUAL(submit(f, 5), (lines{"copy 4 of 1"}));
 }
 
+CAF_TEST(templates take places as sandboxes do) {
+  make([](pool_settings& s) {
+    s.template_after = 50ms;
+    s.launches_max = 1;
+  });
+  const auto other = function(2);
+  begin(f);
+  submit(other, 3);
+  now += 300ms;
+  ready(1);
+  idle(1, 1s);
+  submit(other, 4);
+  CAF_CHECK_EQUAL(submit(f, 5), (lines{"template 2"}));
+  CAF_CHECK_EQUAL(submit(other, 6), lines{});
+  now += 100ms;
+  CAF_CHECK_EQUAL(actions(), (lines{"template 3"}));
+}
+
 CAF_TEST(who waits for a template takes a sandbox that falls idle) {
   CAF_CHECK_EQUAL(submit(f, 3), (lines{"template 1"}));
   CAF_CHECK_EQUAL(idle(0, 100ms), (lines{"give 0 3"}));

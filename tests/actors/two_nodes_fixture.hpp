@@ -98,6 +98,7 @@ struct two_nodes_fixture : network_fixture {
     settings.pool.sandboxes_max = 10;
     settings.pool.queue_limit = 4;
     settings.pool.launches_max = 8;
+    settings.pool.loads_max = 32;
     settings.pool.width = 4;
     settings.silence_max = silence_max;
     worker = remember(mars.sys.spawn(troupe::worker, std::move(settings)));

@@ -157,6 +157,7 @@ struct worker_fixture : actor_fixture {
     settings.pool.sandboxes_max = 10;
     settings.pool.queue_limit = 4;
     settings.pool.launches_max = 8;
+    settings.pool.loads_max = 32;
     settings.pool.width = 4;
     if (adjust)
       adjust(settings);

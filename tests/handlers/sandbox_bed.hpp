@@ -25,6 +25,8 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -256,8 +258,10 @@ public:
     if (parent_ == 0)
       live(to);
     char byte = 0;
-    if (::read(said_[0], &byte, 1) != 1 || byte != 'y')
+    if (::read(said_[0], &byte, 1) != 1 || byte != 'y') {
+      release();
       throw std::runtime_error("no process in there");
+    }
   }
 
   clinging(const clinging&) = delete;
@@ -279,6 +283,9 @@ public:
 
 private:
   [[noreturn]] void live(int to) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::close(said_[0]);
+    ::close(told_[1]);
     const int space = ::open(("/proc/" + std::to_string(to) + "/ns/pid").c_str(), O_RDONLY | O_CLOEXEC);
     const pid_t child = ::setns(space, CLONE_NEWPID) == 0 ? ::fork() : -1;
     if (child == 0)

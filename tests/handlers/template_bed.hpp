@@ -62,16 +62,19 @@ struct templates : open_bed {
     return death;
   }
 
+  bool family_is_there() const {
+    const auto is_family = [](const auto& each) { return each.path().filename().string().starts_with("family-"); };
+    return std::ranges::any_of(cgroups_of(settings.cgroup_name), [&](const fs::path& group) {
+      return std::any_of(fs::directory_iterator{group}, {}, is_family);
+    });
+  }
+
   /// Whether nothing is left of a template, its copies and its shells. The kernel may take a moment with a group.
   bool family_is_gone() {
-    const auto is_family = [](const auto& each) { return each.path().filename().string().starts_with("family-"); };
-    const auto is_gone = [&](const fs::path& group) {
-      return std::none_of(fs::directory_iterator{group}, {}, is_family);
-    };
     const auto until = std::chrono::steady_clock::now() + 10s;
     const auto look = [&] {
       fill_pools();
-      return std::ranges::all_of(cgroups_of(settings.cgroup_name), is_gone);
+      return !family_is_there();
     };
     bool gone = look();
     while (!gone && std::chrono::steady_clock::now() < until)
