@@ -266,20 +266,18 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
 bool sandbox_pool::may_launch(const group& g, time_point now) const noexcept {
   if (starting_.size() < settings_.launches_max)
     return true;
+  if (starting_.size() >= settings_.loads_max)
+    return false;
   const bool loads_long = !g.shortest_load || *g.shortest_load >= settings_.launch_time;
   uint32_t in_places = 0;
   uint32_t of_its_own = 0;
-  uint32_t of_its_tenant = 0;
   for (const auto slot : starting_) {
     const auto& s = sandboxes_[slot];
     const bool young = now - s.since < settings_.launch_time;
     in_places += young;
     of_its_own += s.home == &g && (young || s.copied || !loads_long);
-    of_its_tenant += s.home->owner == g.owner;
   }
-  if (of_its_tenant == 0) // each may have one, however many load for long
-    return in_places < 2 * settings_.launches_max;
-  return starting_.size() < settings_.loads_max && std::max(in_places, of_its_own) < settings_.launches_max;
+  return std::max(in_places, of_its_own) < settings_.launches_max;
 }
 
 std::optional<sandbox_pool::action> sandbox_pool::start_for(group& g, time_point now) {

@@ -66,7 +66,7 @@ struct pool_settings {
 /// whatever the others have. So a function whose runs are short gets one more sandbox only when somebody has waited for
 /// `start_after`, and never more than `width` besides those whose runs turned out long. While nothing is known of its
 /// runs, at most twice `width` are starting. And no more than `launches_max` of all functions get ready at one time, or
-/// none would be ready soon; those that load for long do not count, and each tenant may have one (may_launch).
+/// none would be ready soon; those that load for long do not count (may_launch).
 ///
 /// A long run may wait for something, and then others can use its core, or it burns CPU, and then more of them than
 /// `cores` only make each other slower, and everybody who wakes up late. Which it is the pool learns from what is

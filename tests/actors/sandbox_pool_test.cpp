@@ -257,20 +257,6 @@ CAF_TEST(a function that always loads for long has one more sandbox whenever its
   CAF_CHECK_EQUAL(actions(), lines{"start 2"});
 }
 
-CAF_TEST(each tenant may start one whatever others start) {
-  make([](auto& settings) {
-    settings.launches_max = 1;
-    settings.loads_max = 1;
-  });
-  CAF_CHECK_EQUAL(submit(function_of("a", 1), 1), lines{"start 0"});
-  CAF_CHECK_EQUAL(submit(function_of("a", 2), 2), lines{});
-  CAF_CHECK_EQUAL(submit(function_of("b", 3), 3), lines{"start 1"});
-  CAF_CHECK_EQUAL(submit(function_of("b", 4), 4), lines{});
-  CAF_CHECK_EQUAL(submit(function_of("c", 5), 5), lines{}); // but not all of them at the same moment
-  now += 100ms;
-  CAF_CHECK_EQUAL(actions(), lines{"start 2"});
-}
-
 CAF_TEST(a sandbox that dies leaves its place and the waiting ones get another) {
   const auto f = function(1);
   submit(f, 1);
