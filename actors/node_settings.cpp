@@ -40,7 +40,7 @@ pool_settings pool_of(const config::settings& settings) {
   pool.blank_bytes = worker.blank_sandboxes * limits::blank_sandbox_bytes;
   pool.cores = std::max(1U, std::thread::hardware_concurrency());
   pool.width = 2 * pool.cores;
-  pool.launches_max = std::min<uint32_t>(2 * pool.cores, limits::launches_in_flight_max);
+  pool.launches_max = std::min<uint32_t>(pool.width, limits::launches_in_flight_max);
   pool.loads_max = 4 * limits::launches_in_flight_max;
   for (const auto& [name, tenant] : settings.tenants)
     pool.tenants.emplace(name, tenant_limits{tenant.memory_bytes, tenant.concurrency, tenant.weight});

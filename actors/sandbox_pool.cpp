@@ -261,8 +261,8 @@ bool sandbox_pool::wants_start(const group& g, time_point now) const noexcept {
       && now - g.waiting.front().since >= settings_.start_after;
 }
 
-/// Who has been starting for long leaves its place to other functions; to its own only if it always loads that long.
-/// For if it is slow for want of a core, one more beside it makes both slower.
+/// Who has been starting for long leaves its place to other functions, and to its own unless that is known to load
+/// faster: then it is slow for want of a core, and one more beside it makes both slower.
 bool sandbox_pool::may_launch(const group& g, time_point now) const noexcept {
   if (starting_.size() < settings_.launches_max)
     return true;
