@@ -112,7 +112,7 @@ caf::error node::spawn_all(const fs::path& data_dir, std::shared_ptr<storage::da
     parts_->ahead = (*factory)->gauges();
     const auto launching = system_.spawn<caf::detached>(launcher, std::move(*factory));
     detached_.insert(detached_.begin(), caf::actor_cast<caf::actor>(launching));
-    parts_->io = &loop_.io();
+    parts_->loop = &loop_;
     parts_->bundles = data_dir / "bundles";
     parts_->store = actors_.store;
     parts_->launcher = launching;

@@ -128,7 +128,7 @@ void tell_idle(self_pointer self, usage_record&& record) {
   self->send(st.settings.worker, atom::idle::value, st.settings.slot, std::move(record), st.on_core);
 }
 
-void finish(self_pointer self, sandbox_reply& reply) {
+void finish(self_pointer self, wire::reply& reply) {
   auto& st = self->state;
   const bool raised = reply.header.flag == wire::reply_flag::raised;
   measure(st, raised ? invocation_status::error : invocation_status::ok);
@@ -306,7 +306,7 @@ void pass_deadline(self_pointer self) {
     end(self, reason::timed_out);
 }
 
-void take_reply(self_pointer self, sandbox_reply& reply) {
+void take_reply(self_pointer self, wire::reply& reply) {
   auto& st = self->state;
   const auto kind = reply.header.kind;
   if (st.now == phase::stopping || st.now == phase::gone)
@@ -326,7 +326,7 @@ sandbox_link::events events_for(self_pointer self) {
   // The link outlives no actor: `close` drops these handles.
   const auto to = caf::actor_cast<caf::actor>(self);
   return {
-    .on_reply = [to](sandbox_reply reply) { caf::anon_send(to, atom::frame::value, std::move(reply)); },
+    .on_reply = [to](wire::reply reply) { caf::anon_send(to, atom::frame::value, std::move(reply)); },
     .on_closed = [to] { caf::anon_send(to, atom::closed::value); },
     .on_deadline = [to] { caf::anon_send(to, atom::deadline::value); },
     .on_ended = [to] { caf::anon_send(to, atom::gone::value); },
@@ -344,7 +344,9 @@ sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings setting
   auto& st = self->state;
   st.settings = std::move(settings);
   st.process = std::move(process);
-  st.link = sandbox_link::make(*st.settings.io, *st.process, events_for(self));
+  auto& loop = *st.settings.loop;
+  const auto lane = loop.turns().lane_of(st.settings.function->config.tenant);
+  st.link = sandbox_link::make(loop, lane, *st.process, events_for(self));
   st.deadline = steady_clock::now() + limits::init_time_max;
   st.link->set_deadline(st.deadline);
   // Without its worker a sandbox has nobody to serve.
@@ -364,7 +366,7 @@ sandbox_inner::behavior_type sandbox(self_pointer self, sandbox_settings setting
       return state.promise;
     },
     [self](atom::stop) { stop(self); },
-    [self](atom::frame, sandbox_reply& reply) { take_reply(self, reply); },
+    [self](atom::frame, wire::reply& reply) { take_reply(self, reply); },
     [self](atom::closed) { end(self, reason::closed); },
     [self](atom::deadline) { pass_deadline(self); },
     [self](atom::gone) { finish_end(self->state); },

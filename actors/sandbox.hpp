@@ -42,7 +42,7 @@ struct sandbox_end {
 } // namespace troupe
 
 // These pass between actors of one node only.
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::sandbox_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::wire::reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::sandbox_end)
 
 namespace troupe {
@@ -66,11 +66,11 @@ using worker_inner = worker_actor::extend<
   caf::reacts_to<atom::tick, uint64_t>>;
 
 /// What a sandbox hears from its own link; `gone`: the process that was killed has ended.
-using sandbox_inner = sandbox_actor::extend<caf::reacts_to<atom::frame, sandbox_reply>, caf::reacts_to<atom::closed>,
+using sandbox_inner = sandbox_actor::extend<caf::reacts_to<atom::frame, wire::reply>, caf::reacts_to<atom::closed>,
                                             caf::reacts_to<atom::deadline>, caf::reacts_to<atom::gone>>;
 
 struct sandbox_settings {
-  boost::asio::io_context* io = nullptr; ///< of the io thread
+  io_loop* loop = nullptr; ///< of the io thread
   worker_inner worker;
   launcher_actor launcher;
   ledger_actor ledger;

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -17,25 +16,38 @@ using error_code = boost::system::error_code;
 
 namespace {
 
-constexpr size_t read_buffer_bytes = 16 * limits::kib;
+constexpr size_t log_piece_bytes = 16 * limits::kib;
+constexpr int log_pipe_pieces = 4; ///< what a pipe holds, unless it has been made larger
 
 } // namespace
 
-std::shared_ptr<sandbox_link> sandbox_link::make(asio::io_context& io, handlers::sandbox_process& process, events to) {
-  std::shared_ptr<sandbox_link> link{new sandbox_link{io, process, std::move(to)}};
-  link->read_some();
+void sandbox_link::piece::wait(sandbox_link& of) {
+  of_ = of.shared_from_this();
+  of.loop_.turns().wait(*this, of.lane_);
+}
+
+void sandbox_link::piece::take() {
+  const auto of = std::exchange(of_, nullptr);
+  (of.get()->*what_)();
+}
+
+std::shared_ptr<sandbox_link> sandbox_link::make(io_loop& loop, turns::lane lane, handlers::sandbox_process& process,
+                                                 events to) {
+  std::shared_ptr<sandbox_link> link{new sandbox_link{loop, lane, process, std::move(to)}};
+  link->listen();
   link->watch_log();
   return link;
 }
 
-sandbox_link::sandbox_link(asio::io_context& io, handlers::sandbox_process& process, events to)
-  : to_handler_{io, process.events.release()},
-    from_handler_{io, process.answers.release()},
-    log_{io, process.log.release()},
-    ending_{io},
-    timer_{io},
-    events_{std::move(to)},
-    in_(read_buffer_bytes, '\0') {
+sandbox_link::sandbox_link(io_loop& loop, turns::lane lane, handlers::sandbox_process& process, events to)
+  : loop_{loop},
+    lane_{lane},
+    to_handler_{loop.io(), process.events.release()},
+    from_handler_{loop.io(), process.answers.release()},
+    log_{loop.io(), process.log.release()},
+    ending_{loop.io()},
+    timer_{loop.io()},
+    events_{std::move(to)} {
   to_handler_.native_non_blocking(true);
   from_handler_.native_non_blocking(true);
   log_.native_non_blocking(true);
@@ -76,52 +88,52 @@ void sandbox_link::send_rest() {
   out_payload_ = {}; // an idle sandbox keeps no event
 }
 
-void sandbox_link::read_some() {
-  const auto free = asio::buffer(in_.data() + in_size_, in_.size() - in_size_);
-  from_handler_.async_read_some(free, [self = shared_from_this()](error_code ec, size_t n) {
-    if (!self->from_handler_.is_open())
-      return;
-    self->in_size_ += n;
-    if (ec || !self->take_frames())
-      self->fail();
-    else if (self->from_handler_.is_open())
-      self->read_some();
-  });
+void sandbox_link::listen() {
+  if (replies_.is_long()) {
+    from_handler_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](error_code ec) {
+      if (!self->from_handler_.is_open())
+        return;
+      if (ec)
+        self->fail();
+      else
+        self->long_piece_.wait(*self);
+    });
+    return;
+  }
+  const auto room = replies_.room();
+  from_handler_.async_read_some(asio::buffer(room.data(), room.size()),
+                                [self = shared_from_this()](error_code ec, size_t bytes) {
+                                  if (!self->from_handler_.is_open())
+                                    return;
+                                  if (ec)
+                                    self->fail();
+                                  else
+                                    self->take_replies(bytes);
+                                });
 }
 
-bool sandbox_link::take_frames() {
-  size_t at = 0;
-  std::string_view rest{in_.data(), in_size_};
-  auto prefix = wire::read_prefix(rest);
-  while (prefix) {
-    if (!wire::acceptable(*prefix))
-      return false;
-    if (rest.size() < prefix->total())
-      break;
-    const auto header = wire::decode_reply(rest.substr(wire::prefix_bytes, prefix->header_bytes));
-    if (!header)
-      return false;
-    const auto payload = rest.substr(wire::prefix_bytes + prefix->header_bytes, prefix->payload_bytes);
-    events_.on_reply({*header, std::string{payload}});
-    at += prefix->total();
-    rest.remove_prefix(prefix->total());
-    prefix = wire::read_prefix(rest);
-  }
-  if (at > 0) {
-    std::copy(in_.begin() + static_cast<std::ptrdiff_t>(at), in_.begin() + static_cast<std::ptrdiff_t>(in_size_),
-              in_.begin());
-    in_size_ -= at;
-  }
-  // A large answer gets a larger buffer as it arrives, not when it is announced; afterwards the small one is enough.
-  const size_t frame = prefix ? prefix->total() : 0;
-  size_t wanted = read_buffer_bytes;
-  if (frame > read_buffer_bytes)
-    wanted = in_size_ == in_.size() ? std::min(frame, 2 * in_size_) : in_.size();
-  if (wanted != in_.size()) {
-    in_.resize(wanted);
-    in_.shrink_to_fit();
-  }
-  return true;
+void sandbox_link::read_long() {
+  if (!from_handler_.is_open())
+    return;
+  const auto room = replies_.room();
+  const ssize_t bytes = ::read(from_handler_.native_handle(), room.data(), room.size());
+  if (bytes > 0)
+    take_replies(static_cast<size_t>(bytes));
+  else if (bytes < 0 && (errno == EAGAIN || errno == EINTR))
+    listen();
+  else
+    fail();
+}
+
+/// So many bytes have been read to where the reader wanted them.
+void sandbox_link::take_replies(size_t bytes) {
+  replies_.came(bytes);
+  while (auto reply = replies_.next())
+    events_.on_reply(std::move(*reply));
+  if (replies_.broken())
+    fail();
+  else
+    listen();
 }
 
 void sandbox_link::fail() {
@@ -158,33 +170,44 @@ void sandbox_link::watch_log() {
   log_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](error_code ec) {
     if (ec || self->closed_)
       return;
-    self->read_log();
-    if (self->log_.is_open())
+    if (self->read_log(1))
+      self->log_piece_.wait(*self);
+    else if (self->log_.is_open())
       self->watch_log();
   });
 }
 
-void sandbox_link::read_log() {
-  std::array<char, 16 * limits::kib> chunk;
-  // Bounded, so that a handler that never stops writing cannot keep the thread.
-  for (int round = 0; round < 4; ++round) {
+void sandbox_link::read_flood() {
+  if (!log_.is_open())
+    return;
+  read_log(log_pipe_pieces);
+  if (log_.is_open())
+    watch_log();
+}
+
+/// So many pieces of it; true when more may be there.
+bool sandbox_link::read_log(int pieces) {
+  std::array<char, log_piece_bytes> chunk;
+  while (pieces-- > 0) {
     const ssize_t n = ::read(log_.native_handle(), chunk.data(), chunk.size());
     if (n == 0) { // Nobody holds the writing end any more.
       error_code ignored;
       log_.close(ignored);
-      return;
     }
-    if (n < 0)
-      return;
+    if (n <= 0)
+      return false;
     log_tail_.append(chunk.data(), static_cast<size_t>(n));
     if (log_tail_.size() > limits::log_tail_bytes)
       log_tail_.erase(0, log_tail_.size() - limits::log_tail_bytes);
+    if (static_cast<size_t>(n) < chunk.size())
+      return false;
   }
+  return true;
 }
 
 std::string sandbox_link::take_log() {
   if (log_.is_open())
-    read_log();
+    read_log(log_pipe_pieces);
   return std::exchange(log_tail_, {});
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "actors/io_loop.hpp"
 #include "handlers/sandbox/sandbox_factory.hpp"
-#include "handlers/wire/frames.hpp"
+#include "handlers/wire/reply_reader.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -14,25 +14,22 @@
 
 namespace troupe {
 
-/// A whole frame from a handler process.
-struct sandbox_reply {
-  wire::reply_header header;
-  std::string payload;
-};
-
 /// The node's end of a sandbox's channel, its log and its deadline: bytes on one side, events on the other.
 /// Owned by its sandbox actor; lives on the io thread, where every method is to be called and every event arrives.
-/// Nothing is reported after `close`.
+/// Nothing is reported after `close`. What a handler writes without end, a long answer or a flooded log, is read piece
+/// by piece in turns of its tenant, so that others wait for one piece and not for all of them.
 class sandbox_link : public std::enable_shared_from_this<sandbox_link> {
 public:
   struct events {
-    std::function<void(sandbox_reply)> on_reply;
+    std::function<void(wire::reply)> on_reply;
     std::function<void()> on_closed; ///< the process closed a pipe, or sent what is no frame; may come twice
     std::function<void()> on_deadline;
     std::function<void()> on_ended; ///< the process that is awaited has ended
   };
 
-  static std::shared_ptr<sandbox_link> make(boost::asio::io_context& io, handlers::sandbox_process& process, events to);
+  /// `loop` has to outlive it. `lane`: its tenant's, of the loop's turns.
+  static std::shared_ptr<sandbox_link> make(io_loop& loop, turns::lane lane, handlers::sandbox_process& process,
+                                            events to);
 
   /// Sends an event to the handler. One at a time: the next one only after the reply.
   void send(const wire::invoke_header& header, std::string payload);
@@ -60,15 +57,31 @@ private:
     boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
                                       boost::asio::io_context::executor_type>;
 
-  sandbox_link(boost::asio::io_context& io, handlers::sandbox_process& process, events to);
+  /// Something that is done in the tenant's turn; the link stays until then.
+  class piece final : public turn {
+  public:
+    explicit piece(void (sandbox_link::*what)()) noexcept : what_{what} {}
+    void wait(sandbox_link& of);
+    void take() override;
+
+  private:
+    void (sandbox_link::*what_)();
+    std::shared_ptr<sandbox_link> of_; ///< while it waits
+  };
+
+  sandbox_link(io_loop& loop, turns::lane lane, handlers::sandbox_process& process, events to);
   void send_rest();
-  void read_some();
-  bool take_frames();
+  void listen();
+  void read_long();
+  void take_replies(size_t bytes);
   void fail();
   void watch_log();
-  void read_log();
+  void read_flood();
+  bool read_log(int pieces);
   void arm(std::chrono::steady_clock::time_point when);
 
+  io_loop& loop_;
+  turns::lane lane_;
   descriptor to_handler_;
   descriptor from_handler_;
   descriptor log_;
@@ -80,8 +93,9 @@ private:
   std::string out_header_;
   std::string out_payload_;
   size_t out_sent_ = 0;
-  std::string in_;     ///< what was read and is not a whole frame yet
-  size_t in_size_ = 0; ///< of it, filled
+  wire::reply_reader replies_;
+  piece long_piece_{&sandbox_link::read_long};
+  piece log_piece_{&sandbox_link::read_flood};
   std::string log_tail_;
   bool closed_ = false;
 };

@@ -11,7 +11,7 @@
 namespace troupe {
 
 struct worker_settings {
-  boost::asio::io_context* io = nullptr; ///< of the io thread
+  io_loop* loop = nullptr; ///< of the io thread
   handler_store_actor store;
   launcher_actor launcher;
   ledger_actor ledger;

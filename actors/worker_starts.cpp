@@ -65,7 +65,7 @@ void launch(self_pointer self, const sandbox_pool::start& what) {
     .then(
       [self, what, ordered](const process_ptr& process) {
         auto& state = self->state;
-        sandbox_settings settings{state.settings.io,
+        sandbox_settings settings{state.settings.loop,
                                   caf::actor_cast<worker_inner>(self),
                                   state.settings.launcher,
                                   state.settings.ledger,

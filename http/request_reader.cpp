@@ -88,7 +88,7 @@ void request_reader::parser::on_field_impl(field name, text name_text, text valu
 }
 
 void request_reader::parser::on_body_init_impl(const boost::optional<uint64_t>& bytes, error_code&) {
-  // What a client announces is not taken at its word: memory grows with what arrives.
+  // What a client announces is not taken at its word: more is reserved when that much has arrived.
   if (bytes)
     reader_.request_.body.reserve(std::min<uint64_t>(*bytes, limits::kept_buffer_bytes_max));
 }
@@ -99,6 +99,9 @@ size_t request_reader::parser::on_body_impl(text bytes, error_code& error) {
     error = beast_error::body_limit;
     return 0;
   }
+  // All the rest at once: a body that grows by doubling is copied each time, to pages that cost more than the copy.
+  if (const auto left = content_length_remaining(); left && body.size() + bytes.size() > body.capacity())
+    body.reserve(body.size() + *left);
   body.append(bytes.data(), bytes.size());
   return bytes.size();
 }

@@ -18,6 +18,7 @@ namespace {
 
 /// A buffer for a header and a small body; it grows when a request brings more.
 constexpr size_t input_bytes_min = 4 * limits::kib;
+constexpr size_t answer_piece_bytes = 64 * limits::kib; ///< given to a socket in one turn
 /// A body up to this size is sent in one piece with its head: copying is cheaper than a second buffer.
 constexpr size_t small_answer_bytes = 4 * limits::kib;
 
@@ -226,32 +227,33 @@ void session::start_answer() {
   enter(phase::writing);
 }
 
-/// Writes as much as the socket takes; true when nothing is left or the connection is broken.
+/// Writes as much as the socket takes, at most a piece; true when nothing is left or the connection is broken.
 bool session::send_some() {
-  while (unsent_[0].size() + unsent_[1].size() > 0) {
-    size_t sent =
-      unsent_[1].size() == 0 ? socket_.write_some(unsent_[0], failed_) : socket_.write_some(unsent_, failed_);
-    if (failed_ == asio::error::would_block) {
-      failed_ = {};
-      return false;
-    }
-    if (failed_)
-      return true;
-    for (auto& part : unsent_) {
-      const size_t step = std::min(sent, part.size());
-      part += step;
-      sent -= step;
-    }
-    since_ = server_->now;
+  const std::array piece{unsent_[0], asio::buffer(unsent_[1], answer_piece_bytes)};
+  size_t sent = piece[1].size() == 0 ? socket_.write_some(piece[0], failed_) : socket_.write_some(piece, failed_);
+  if (failed_ == asio::error::would_block) {
+    failed_ = {};
+    return false;
   }
-  return true;
+  if (failed_)
+    return true;
+  for (auto& part : unsent_) {
+    const size_t step = std::min(sent, part.size());
+    part += step;
+    sent -= step;
+  }
+  since_ = server_->now;
+  return unsent_[0].size() + unsent_[1].size() == 0;
 }
 
+/// A piece a turn, so that others do not wait for the whole of a large answer.
 task<void> session::send_rest() {
   auto token = asio::redirect_error(use_task, failed_);
   enter(phase::writing);
   do {
     co_await socket_.async_wait(asio::socket_base::wait_write, token);
+    if (!failed_)
+      co_await turn_.wait(server_->turns, lane_);
   } while (!failed_ && !send_some());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/io_loop.hpp"
 #include "actors/messages.hpp"
 #include "config/errc.hpp"
 
@@ -19,6 +20,15 @@ struct test_config : caf::actor_system_config {
 
 /// Actors on the deterministic scheduler.
 using actor_fixture = test_coordinator_fixture<test_config>;
+
+/// What sockets, pipes and those who wait for a turn have to do. False when there was nothing.
+inline bool poll_all(io_loop& loop) {
+  loop.io().restart();
+  bool moved = loop.io().poll() > 0;
+  for (; !loop.turns().empty(); moved = true)
+    loop.turns().take_next();
+  return moved;
+}
 
 /// A directory that goes away with the object.
 struct scratch_directory {

@@ -89,7 +89,7 @@ struct two_nodes_fixture : network_fixture {
     fs::create_directory(directory.path / "fetched");
     fetcher = remember(mars.sys.spawn(remote_store, directory.path / "fetched"));
     worker_settings settings;
-    settings.io = &io;
+    settings.loop = &loop;
     settings.store = caf::actor_cast<handler_store_actor>(fetcher);
     settings.launcher = mars.sys.spawn(fake_launcher, &seen);
     settings.ledger = mars.sys.spawn(fake_ledger, &stored);
@@ -143,8 +143,7 @@ struct two_nodes_fixture : network_fixture {
   void settle_while(Condition wanted) {
     bool moved = true;
     while (moved) {
-      io.restart();
-      moved = io.poll() > 0;
+      moved = poll_all(loop);
       for (auto* each : {&earth, &mars}) {
         if (!wanted())
           return;
@@ -266,7 +265,7 @@ struct two_nodes_fixture : network_fixture {
   const config::node_address address{"127.0.0.1", 7400};
 
   scratch_directory directory;
-  boost::asio::io_context io{1};
+  io_loop loop;
   launches seen;
   std::vector<usage_record> stored;
   seat first;

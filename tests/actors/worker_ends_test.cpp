@@ -161,8 +161,7 @@ CAF_TEST(a drain without patience ends what runs and what waits) {
 CAF_TEST(an invocation that comes to a sandbox which has just ended runs in another) {
   auto& handler = warm();
   handler.answers.reset();
-  io.restart();
-  io.poll(); // the sandbox hears of it, and the worker not yet
+  test::poll_all(loop); // the sandbox hears of it, and the worker not yet
   const auto answer = invoke("7");
   CAF_REQUIRE_EQUAL(seen.handlers.size(), 2u);
   auto& second = seen.handlers.back();
@@ -198,8 +197,7 @@ CAF_TEST(a run whose actor fails while its process is buried is answered) {
   const auto answer = invoke();
   CAF_REQUIRE(handler.event());
   handler.answers.reset();
-  io.restart();
-  io.poll(); // the sandbox is told that its process has closed the channel,
+  test::poll_all(loop); // the sandbox is told that its process has closed the channel,
   sched.prioritize(actor_of(0));
   sched.run_once(); // and asks the launcher
   caf::anon_send_exit(actor_of(0), caf::exit_reason::kill);

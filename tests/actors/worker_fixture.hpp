@@ -148,7 +148,7 @@ struct worker_fixture : actor_fixture {
 
   void start(const std::function<void(worker_settings&)>& adjust) {
     worker_settings settings;
-    settings.io = &io;
+    settings.loop = &loop;
     settings.store = sys.spawn(fake_store, &released);
     settings.launcher = sys.spawn(fake_launcher, &seen);
     settings.ledger = sys.spawn(fake_ledger, &stored);
@@ -167,10 +167,9 @@ struct worker_fixture : actor_fixture {
 
   /// Runs actors and sockets until neither has anything to do. Time stands still.
   void settle() {
-    do {
+    do
       sched.run();
-      io.restart();
-    } while (io.poll() > 0 || sched.has_job());
+    while (poll_all(loop) || sched.has_job());
   }
 
   /// Asks the worker to run an event; the answer can be taken once it is there.
@@ -243,7 +242,7 @@ struct worker_fixture : actor_fixture {
     settle();
   }
 
-  boost::asio::io_context io{1};
+  io_loop loop;
   launches seen;
   std::vector<digest> released;
   std::vector<usage_record> stored;

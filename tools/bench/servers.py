@@ -192,8 +192,12 @@ class Troupe:
         return {state: int(count) for state, count in counts}
 
     def settle(self, quiet_seconds=0.5, seconds_max=30):
-        """Waits until the node makes no processes ahead and buries none: for a while none has come or gone."""
-        seen, since, deadline = None, time.monotonic(), time.monotonic() + seconds_max
+        """Waits until nothing runs, and the node makes no processes ahead and buries none: for a while none has come or
+        gone."""
+        deadline = time.monotonic() + seconds_max
+        while self.sandboxes()["busy"] and time.monotonic() < deadline:  # for a client that waits no more
+            time.sleep(0.05)
+        seen, since = None, time.monotonic()
         while time.monotonic() < min(since + quiet_seconds, deadline):
             now = set(measuring.tree(self.process.pid))
             if now != seen:
