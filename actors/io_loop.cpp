@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Of what has come, in one look: as much as one system call brings. Something may come as fast as it is taken in, such
-/// as the log of a handler that never stops, and actors and turns must not wait for its end.
+/// Of what has come, in one look: as much as one system call brings. Something may come as fast as it is taken in, and
+/// actors and turns must not wait for its end.
 constexpr size_t look_max = 128;
 constexpr auto look_pause_max = 5ms; ///< between two looks whether `run_until` is done
 
@@ -47,6 +47,7 @@ void io_loop::stop() {
 
 /// False when nothing had come.
 bool io_loop::take_in() {
+  ++looks_;
   size_t count = 0;
   while (count < look_max && io_.poll_one() > 0)
     ++count;

@@ -27,6 +27,9 @@ public:
   boost::asio::io_context& io() noexcept { return io_; }
   class turns& turns() noexcept { return turns_; }
 
+  /// How often it has looked at what has come: tells whether something happens twice in one look.
+  uint64_t looks() const noexcept { return looks_; }
+
   /// What is to be called whenever actors may have got messages: it runs them until none has any.
   void set_actors(std::function<void()> run) { run_actors_ = std::move(run); }
 
@@ -55,6 +58,7 @@ private:
   class turns turns_;
   std::function<void()> run_actors_ = [] {};
   std::atomic<std::thread::id> home_;
+  uint64_t looks_ = 0;
   bool stopping_ = false;
 };
 

@@ -95,7 +95,7 @@ void measure(sandbox_state& st, invocation_status status) {
   st.what.status = status;
   // Never more than the function's timeout: a node that stood still for longer has not run it longer.
   const std::chrono::nanoseconds timeout = std::chrono::seconds{st.call.function->config.timeout_s};
-  st.what.run = std::min<std::chrono::nanoseconds>(now - st.began, timeout);
+  st.what.run = std::min<std::chrono::nanoseconds>(now - st.began - st.link->waited(), timeout);
   const auto cpu = cpu_time(st.process->pid);
   st.what.cpu = cpu - std::exchange(st.cpu, cpu);
   st.pace.ended(st.what.cpu);

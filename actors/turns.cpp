@@ -12,8 +12,17 @@ turns::lane turns::lane_of(std::string_view tenant) const noexcept {
 }
 
 void turns::wait(turn& who, lane of) noexcept {
-  auto& its = queues_[of];
-  its.waiting.push_back(who);
+  queues_[of].waiting.push_back(who);
+  enter(queues_[of]);
+}
+
+void turns::go_on(turn& who, lane of) noexcept {
+  queues_[of].waiting.push_front(who);
+  enter(queues_[of]);
+}
+
+/// One more waits in it.
+void turns::enter(queue& its) noexcept {
   ++waiting_;
   if (!its.is_linked())
     new_.push_back(its);

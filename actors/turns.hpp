@@ -39,6 +39,9 @@ public:
 
   void wait(turn& who, lane of) noexcept;
 
+  /// For somebody who has begun something that others of its lane should not hold up: goes before what they bring.
+  void go_on(turn& who, lane of) noexcept;
+
   bool empty() const noexcept { return waiting_ == 0; }
 
   /// Somebody has to be waiting.
@@ -59,6 +62,7 @@ private:
   /// So many newcomers in a row, and then one of the others goes, or they would wait for ever behind a flood of those.
   static constexpr int newcomers_max = 8;
 
+  void enter(queue& its) noexcept;
   queue& take_lane() noexcept;
 
   uint64_t salt_;

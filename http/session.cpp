@@ -278,6 +278,8 @@ task<void> session::linger() {
   while (!failed_) {
     input_.clear();
     co_await socket_.async_read_some(input_.prepare(limits::read_bytes_max), token);
+    if (!failed_) // A client may send as fast as it is read.
+      co_await turn_.wait(server_->turns, lane_);
   }
 }
 

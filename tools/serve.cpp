@@ -16,6 +16,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -66,6 +67,11 @@ struct serving {
 void put_this_thread_first() {
   const int nice = std::thread::hardware_concurrency() > 1 ? -15 : -5;
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice);
+}
+
+/// Memory is taken as bytes arrive, and not two megabytes at the first of them because more was announced.
+void take_small_pages() {
+  ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
 /// Events and answers of megabytes go back to the machine when they are done with. By default the allocator would soon
@@ -168,6 +174,7 @@ http::task<void> stop_on_signal(ending& end) {
 int serve(const config::resolved_options& options) {
   const auto& settings = options.values;
   config::set_up_logging(settings.log);
+  take_small_pages();
   give_back_large_buffers();
   raise_descriptor_limit();
   if (const auto refusal = handlers::enter_own_namespaces(program_directory() / "troupe-python3"))

@@ -91,6 +91,15 @@ CAF_TEST(a flood of newcomers does not keep the others waiting for ever) {
   CAF_CHECK_EQUAL(order, "a0 n n n n n n n a1 n n n n n n n n a2 n n n n n ");
 }
 
+CAF_TEST(who goes on with what it has begun goes before its own tenant and not before others) {
+  for (const auto* name : {"a1", "a2", "b1", "b2"})
+    bring(name);
+  all.take_next();
+  all.go_on(make("a1+"), all.lane_of("a"));
+  take_all();
+  CAF_CHECK_EQUAL(order, "a1 b1 a1+ b2 a2 ");
+}
+
 CAF_TEST(a turn knows whose it is and may bring more) {
   std::vector<turns::lane> lanes;
   auto& second = make("a2");
