@@ -134,6 +134,7 @@ void sandbox_link::listen() {
                                 [self = shared_from_this()](error_code ec, size_t bytes) {
                                   if (!self->from_handler_.is_open())
                                     return;
+                                  self->in_turns_ = !self->is_first(self->answer_reads_);
                                   if (ec)
                                     self->fail();
                                   else

@@ -254,6 +254,26 @@ CAF_TEST(of a log in many short writes a look takes one and the rest waits for t
   }
 }
 
+CAF_TEST(of an answer that drips a look takes one read and the rest waits for turns) {
+  auto bytes = frame(std::string(300, 'd'));
+  int turns = 0;
+  while (replies.empty()) {
+    CAF_REQUIRE(turns < 400);
+    loop.io().restart();
+    do { // a byte comes as fast as one is read, all in one look
+      auto byte = bytes.substr(0, 1);
+      bytes.erase(0, 1);
+      write(answers.writing, byte);
+    } while (loop.io().poll_one() > 0 && loop.turns().empty() && replies.empty());
+    if (!loop.turns().empty()) {
+      loop.turns().take_next();
+      ++turns;
+    }
+  }
+  CAF_CHECK_EQUAL(replies[0], std::string(300, 'd'));
+  CAF_CHECK(turns > 50);
+}
+
 CAF_TEST(the end of a log is kept) {
   for (int n = 0; n < 5; ++n) {
     std::string flood(limits::mib, 'l');
